@@ -1,0 +1,92 @@
+package park
+
+// A Line is a fair queue of waiters: first come, first served (R4). The zero
+// Line is empty. It is guarded by the lock of the object that embeds it; every
+// method needs that lock.
+type Line struct {
+	first, last *Ticket
+	n           int
+}
+
+// A Ticket is one waiter's place in a [Line]. It lives in the primitive's own
+// entry, which Owner points back to, so that a hand-over can fill it in.
+type Ticket struct {
+	Owner      any
+	next, prev *Ticket
+	line       *Line
+	w          *Waiter // nil for one that stands in line without a strand
+}
+
+// Len is the number of tickets in line.
+func (l *Line) Len() int { return l.n }
+
+// First is the ticket that would be served next, or nil. It may belong to a
+// waiter that is being cancelled.
+func (l *Line) First() *Ticket { return l.first }
+
+// Push appends a ticket that nobody waits with: it stands for something other
+// than a strand (a task that waits for its turn).
+func (l *Line) Push(t *Ticket) { l.push(t, nil) }
+
+func (l *Line) push(t *Ticket, w *Waiter) {
+	t.w, t.line, t.prev, t.next = w, l, l.last, nil
+	if l.last == nil {
+		l.first = t
+	} else {
+		l.last.next = t
+	}
+	l.last = t
+	l.n++
+}
+
+// Remove takes t out of the line; it reports false if t was not in it.
+func (l *Line) Remove(t *Ticket) bool {
+	if t.line != l {
+		return false
+	}
+	if t.prev == nil {
+		l.first = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		l.last = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
+	t.next, t.prev, t.line = nil, nil, nil
+	l.n--
+	return true
+}
+
+// Serve takes the first waiter that is not being cancelled out of the line and
+// claims it. The caller fills in what it hands over and then calls
+// [Ticket.Wake]. A waiter that is being cancelled is passed over: it was not
+// served, and what was meant for it goes to the next (R3). Nil: nobody waits.
+func (l *Line) Serve() *Ticket {
+	for t := l.first; t != nil; t = l.first {
+		l.Remove(t)
+		if t.Claim() {
+			return t
+		}
+	}
+	return nil
+}
+
+// ServeAll wakes everybody in line.
+func (l *Line) ServeAll() {
+	for t := l.Serve(); t != nil; t = l.Serve() {
+		t.Wake()
+	}
+}
+
+// Claim claims the waiter of a ticket that was taken out of its line with
+// [Line.Remove]; false means it is being cancelled.
+func (t *Ticket) Claim() bool { return t.w == nil || t.w.claim(served) }
+
+// Wake wakes a claimed waiter. It does not need the lock.
+func (t *Ticket) Wake() {
+	if t.w != nil {
+		t.w.wake()
+	}
+}

@@ -1,0 +1,74 @@
+package park
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/corral-go/corral/otelx"
+)
+
+// An Op is one operation on a primitive, from its first check to its leaf
+// span. It lives on the caller's stack:
+//
+//	op, err := park.Begin(ctx)
+//	if err != nil { … op.End(leaf, err); return err }
+//	… lock; if it can be done at once, do it; else err = op.Wait(…)
+//	if op.Traced() { op.End(leaf, err) }
+type Op struct {
+	ctx     context.Context
+	place   *Place
+	tracer  *otelx.Tracer
+	start   time.Time
+	blocked time.Duration
+	waited  bool
+}
+
+// Begin starts an operation that may block: its error is the cancellation of
+// ctx, and then nothing may be done (R2).
+func Begin(ctx context.Context) (Op, error) {
+	op := BeginTry(ctx)
+	return op, Check(ctx)
+}
+
+// BeginTry starts an operation that never blocks and does not care for
+// cancellation: its ctx only places the span.
+func BeginTry(ctx context.Context) Op {
+	op := Op{ctx: ctx, place: PlaceOf(ctx)}
+	if op.place != nil && op.place.Ctx == ctx {
+		op.tracer = op.place.Tracer
+	} else {
+		op.tracer = otelx.TracerOf(ctx)
+	}
+	if op.tracer.Leaves() {
+		op.start = time.Now()
+	} else {
+		op.tracer = nil
+	}
+	return op
+}
+
+// Wait is [Wait] for this operation.
+func (op *Op) Wait(mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
+	blocked, err := wait(op.ctx, op.place, mu, line, t, what)
+	op.blocked += blocked
+	op.waited = true
+	return err
+}
+
+// Traced reports whether End would record anything.
+func (op *Op) Traced() bool { return op.tracer != nil }
+
+// Place is where in the tree the operation is called from, or nil.
+func (op *Op) Place() *Place { return op.place }
+
+// End records the operation as a leaf span. The caller fills in what it knows
+// (kind, name, size, link); times and the outcome are filled in here.
+func (op *Op) End(l otelx.Leaf, err error) {
+	if op.tracer == nil {
+		return
+	}
+	l.Start, l.Blocked, l.WasBlocked = op.start, op.blocked, op.waited
+	l.Err, l.Cause = err, Explain(err)
+	op.tracer.Leaf(op.ctx, l)
+}

@@ -1,0 +1,284 @@
+package scope
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
+)
+
+func init() {
+	park.CauseOf = func(ctx context.Context) error { return CauseOf(ctx) }
+	park.Explain = func(err error) *otelx.Cause {
+		var e *CanceledError
+		if !errors.As(err, &e) {
+			return nil
+		}
+		return explain(e)
+	}
+}
+
+// Cancel cancels everything inside the scope, nested scopes and tasks
+// included, except what is behind a shield. The first cause wins; further
+// calls change nothing. A scope that was not run yet is cancelled at its first
+// wait; on one that has ended only CancelCalled changes. A nil cause becomes a
+// reason that says who called. Cancel does not wait.
+func (s *Scope) Cancel(cause error, opts ...CancelOption) {
+	e, raise := explicit(cause, opts)
+	s.mu.Lock()
+	e.Scope = s.nameNow()
+	if s.phase != made {
+		e.Scope = s.path()
+		if !e.Span.IsValid() {
+			e.Span = s.span.Context()
+		}
+	}
+	s.mu.Unlock()
+	s.cancel(e, raise)
+}
+
+// explicit makes the cause of a call of Cancel; it must be called by the
+// exported function itself, to name its caller.
+func explicit(cause error, opts []CancelOption) (e *CanceledError, raise bool) {
+	e = &CanceledError{Kind: KindExplicit, Reason: cause, At: time.Now()}
+	for _, o := range opts {
+		switch o := o.(type) {
+		case raiseOption:
+			raise = true
+		case byOption:
+			if o.ctx == nil {
+				continue
+			}
+			e.Span = trace.SpanContextFromContext(o.ctx)
+			if t := TaskFrom(o.ctx); t != nil {
+				e.Task = t.path()
+			}
+		}
+	}
+	if cause == nil {
+		e.Reason = errors.New("called by " + caller())
+	}
+	return e, raise
+}
+
+// caller names the function outside this package that called in.
+func caller() string {
+	var pcs [16]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	here := nameOfPackage()
+	for {
+		f, more := frames.Next()
+		if !more || len(f.Function) <= len(here) || f.Function[:len(here)] != here {
+			return fmt.Sprintf("%s (line %d)", f.Function, f.Line)
+		}
+	}
+}
+
+func nameOfPackage() string { return "github.com/corral-go/corral/scope." }
+
+// cancel cancels the scope itself, for cause e.
+func (s *Scope) cancel(e *CanceledError, raise bool) {
+	s.mu.Lock()
+	s.called = true
+	if s.phase == made {
+		if s.before == nil {
+			s.before, s.raise = e, raise
+		}
+		s.mu.Unlock()
+		return
+	}
+	first := !s.settled && s.std.Err() == nil
+	if first {
+		s.raise = raise
+	}
+	s.mu.Unlock()
+	if first {
+		s.stop(e) // the standard library decides who is first
+		s.spread()
+	}
+}
+
+// spread wakes whatever waits inside the scope, after its ctx was cancelled.
+// It walks with a list of its own rather than by recursion, takes one lock at
+// a time, and wakes outside the locks.
+func (s *Scope) spread() {
+	var strands []*park.Strand
+	for work := []*Scope{s}; len(work) > 0; {
+		x := work[len(work)-1]
+		work = work[:len(work)-1]
+		strands = append(strands[:0], x.place.Strand)
+		x.mu.Lock()
+		for c := x.tasks; c != nil; c = c.next {
+			strands = append(strands, &c.strand)
+			work = c.innerScopes(work)
+		}
+		work = visible(x.inner, work)
+		refused := x.takeTurnsLocked()
+		x.mu.Unlock()
+		for _, strand := range strands {
+			strand.Poke()
+		}
+		x.refuse(refused)
+	}
+}
+
+// visible appends the scopes of a list that outside cancellation reaches.
+func visible(list *Scope, to []*Scope) []*Scope {
+	for ; list != nil; list = list.next {
+		if !list.hidden.Load() {
+			to = append(to, list)
+		}
+	}
+	return to
+}
+
+// CancelCalled reports whether the scope itself was cancelled: by Cancel, a
+// failure, a shutdown, the end of a Main task, or its own deadline; not merely
+// through an outer one.
+func (s *Scope) CancelCalled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.called || s.phase == made || s.settled {
+		return s.called
+	}
+	now := time.Now()
+	return s.due != nil && context.Cause(s.std) == error(s.due) ||
+		s.std.Err() == nil && (reached(s.deadline, now) || s.movable && reached(s.movableAt, now))
+}
+
+// CancelCaught reports, after Run, whether the scope caught a cancellation of
+// its own: its body, or a task that had begun, was ended by it.
+func (s *Scope) CancelCaught() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.caught
+}
+
+// Cause returns why the scope was cancelled while it ran, by itself or from
+// outside; nil if it was not, and before Run.
+func (s *Scope) Cause() *CanceledError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.causeLocked()
+}
+
+func (s *Scope) causeLocked() *CanceledError {
+	switch {
+	case s.settled:
+		return s.cause
+	case s.phase == made || s.std.Err() == nil:
+		return nil
+	}
+	return s.causeOfStd()
+}
+
+// causeOfStd returns the cause of the scope's cancelled context.
+func (s *Scope) causeOfStd() *CanceledError {
+	cause := context.Cause(s.std)
+	if e, ok := cause.(*CanceledError); ok { //nolint:errorlint // a wrapped one is somebody else's
+		return e
+	}
+	return s.foreignCause(cause)
+}
+
+// foreignCause returns the one *CanceledError that stands for the cancellation
+// of a plain context around s: that of the outermost scope it has reached.
+func (s *Scope) foreignCause(cause error) *CanceledError {
+	for {
+		if e := s.foreign.Load(); e != nil {
+			return e
+		}
+		if s.up != nil && !s.hidden.Load() && s.up.Ctx.Err() != nil && sameError(context.Cause(s.up.Ctx), cause) {
+			if e := causeAt(s.up); e != nil {
+				s.foreign.CompareAndSwap(nil, e)
+				continue
+			}
+		}
+		ctxErr := s.outer.Err()
+		if ctxErr == nil {
+			ctxErr = s.std.Err()
+		}
+		s.foreign.CompareAndSwap(nil, &CanceledError{
+			Kind: KindContext, Scope: s.path(), Reason: cause, At: time.Now(), Span: s.span.Context(), ctxErr: ctxErr,
+		})
+	}
+}
+
+// causeAt returns the cause of a cancelled place.
+func causeAt(p *park.Place) *CanceledError {
+	if e, ok := context.Cause(p.Ctx).(*CanceledError); ok { //nolint:errorlint // as in causeOfStd
+		return e
+	}
+	if s := scopeOf(p); s.std.Err() != nil {
+		return s.causeOfStd()
+	}
+	return nil
+}
+
+// CauseOf returns the cancellation of ctx, or nil if it is not cancelled. For a
+// context that is not ours, or was derived with a cancel of its own, it is of
+// kind context. context.Cause(ctx) returns the same value, except for that
+// kind, where it returns the foreign cause.
+func CauseOf(ctx context.Context) *CanceledError {
+	if ctx.Err() == nil {
+		return nil
+	}
+	cause := context.Cause(ctx)
+	if e, ok := cause.(*CanceledError); ok { //nolint:errorlint // as in causeOfStd
+		return e
+	}
+	p := park.PlaceOf(ctx)
+	if p != nil && p.Ctx.Err() != nil && sameError(context.Cause(p.Ctx), cause) {
+		if e := causeAt(p); e != nil {
+			return e
+		}
+	}
+	return &CanceledError{
+		Kind: KindContext, Reason: cause, At: time.Now(), Span: trace.SpanContextFromContext(ctx), ctxErr: ctx.Err(),
+	}
+}
+
+// doneCause is the cause that everything sees that outlives the scope.
+func (s *Scope) doneCause() *CanceledError {
+	return &CanceledError{Kind: KindScopeDone, Scope: s.path(), Reason: errDone, At: time.Now(), Span: s.span.Context()}
+}
+
+var errDone = errors.New("the scope has ended")
+
+// fail records a failure of the task c, or of the body if c is nil, and
+// cancels the scope for it.
+func (s *Scope) fail(c *Child, err error, panicked bool) {
+	e := &CanceledError{Kind: KindBodyFailed, Scope: s.path(), Reason: err, At: time.Now(), Span: s.span.Context()}
+	if c != nil {
+		e.Kind, e.Task, e.Span = KindTaskFailed, c.path(), c.span.Context()
+	}
+	s.mu.Lock()
+	s.failed.add(Failure{Task: e.Task, Err: err, Span: e.Span})
+	if p, ok := err.(*PanicError); ok && panicked && s.failed.panic == nil { //nolint:errorlint // panicked says it is one
+		s.failed.panic = p
+	}
+	s.mu.Unlock()
+	s.cancel(e, false)
+}
+
+// explain is what spans say of a cancellation.
+func explain(e *CanceledError) *otelx.Cause {
+	if e == nil {
+		return nil
+	}
+	c := &otelx.Cause{
+		Kind: e.Kind.String(), Scope: e.Scope, Task: e.Task, Origin: e.Span,
+		Deadline: e.Kind == KindDeadline,
+		Failure:  e.Kind == KindTaskFailed || e.Kind == KindBodyFailed,
+	}
+	if e.Reason != nil {
+		c.Reason = e.Reason.Error()
+	}
+	return c
+}

@@ -1,0 +1,298 @@
+package scope
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/internal/capture"
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
+	"github.com/corral-go/corral/otelx"
+)
+
+// runner is a task as the executor runs it.
+type runner Child
+
+// Execute runs the task from its first instruction to its release. A task that
+// was cancelled before never begins (R37).
+func (r *runner) Execute() {
+	c := (*Child)(r)
+	if (*taskContext)(c).Err() != nil {
+		c.conclude(ending{state: Canceled, err: CauseOf((*taskContext)(c))})
+		return
+	}
+	c.begin()
+	capture.Do(c.place.Ctx, c.job, r)
+}
+
+// begin starts the task's deadline and span.
+func (c *Child) begin() {
+	c.mu.Lock()
+	c.begun = time.Now()
+	c.mu.Unlock()
+	if r := c.rare; r != nil && r.timed {
+		c.startDeadline(r)
+	}
+	if c.place.Tracer != nil {
+		c.startSpan()
+	}
+	c.state.Store(uint32(Running))
+}
+
+// startDeadline bounds the function by the task's own deadline. It may meet a
+// Cancel that was first, and then comes too late.
+func (c *Child) startDeadline(r *rare) {
+	at := r.deadline
+	if r.timeout != nil {
+		at = earliest(at, c.begun.Add(*r.timeout))
+	}
+	due := &CanceledError{Kind: KindDeadline, Scope: c.scope.path(), Task: c.path(), Reason: context.DeadlineExceeded, At: at, Span: c.span.Context()}
+	c.mu.Lock()
+	if c.own.Load() == nil {
+		c.due = due
+	}
+	own := c.cancelableLocked()
+	c.mu.Unlock()
+	if c.due != nil {
+		c.scope.watchTask(c, own)
+	}
+}
+
+// watchTask has the task's deadline wake what waits in the task.
+func (s *Scope) watchTask(c *Child, own *ownContext) {
+	s.mu.Lock()
+	s.hooks++
+	s.mu.Unlock()
+	stop := context.AfterFunc(own, func() {
+		defer s.hookDone()
+		c.strand.Poke()
+		for _, inner := range c.innerScopes(nil) {
+			inner.spread()
+		}
+	})
+	own.unwatch = func() {
+		if stop() {
+			s.hookDone()
+		}
+	}
+}
+
+// startSpan starts the task's span below the scope's, linked to the spawner's,
+// and puts it where the task's ctx answers with it.
+func (c *Child) startSpan() {
+	base := c.values
+	scopeSpan := trace.SpanFromContext(c.scope.std)
+	if base == nil {
+		base = c.scope.std
+	} else {
+		base = trace.ContextWithSpan(base, scopeSpan)
+	}
+	ctx, span := c.place.Tracer.Start(base, otelx.SpanStart{
+		Kind: "task", Name: c.Name(), Path: c.scope.path(), ID: c.id,
+		Background: c.kind.background, NewRoot: c.kind.newRoot || c.kind.background,
+		Link: c.spawner, ScheduleDelay: c.begun.Sub(c.spawned), At: c.begun,
+	})
+	c.values = context.WithoutCancel(ctx)
+	c.mu.Lock()
+	c.span = span
+	c.mu.Unlock()
+}
+
+// ending is how a task ended, as it is told to the scope and the span.
+type ending struct {
+	state  State
+	err    error
+	begun  bool
+	panic  bool // err is a panic
+	goexit bool
+	failed bool // the scope is to hear of err
+}
+
+// End takes the outcome of the function and concludes the task.
+func (r *runner) End(out capture.Outcome) {
+	c := (*Child)(r)
+	c.awaitInner()
+	e := c.sort(out)
+	if e.state == Failed && c.rare != nil && c.rare.handle != nil {
+		e = c.handled(e)
+	}
+	c.conclude(e)
+}
+
+// awaitInner waits for scopes that somebody else has opened in the task, and
+// lets no new ones in.
+func (c *Child) awaitInner() {
+	c.mu.Lock()
+	for c.inner != nil {
+		var t park.Ticket
+		park.Join(&c.place, &c.mu, &c.exit, &t, (*joining)(c.inner))
+		c.mu.Lock()
+	}
+	c.mu.Unlock()
+}
+
+// sort tells success, failure and cancellation apart (R15, R31, R34, R35, R38).
+func (c *Child) sort(out capture.Outcome) ending {
+	ctx := c.place.Ctx
+	switch {
+	case out.Panic != nil:
+		return ending{state: Failed, err: panicError(out.Panic, c.path()), begun: true, panic: true, failed: true}
+	case out.Goexit:
+		return ending{state: Failed, err: ErrGoexit, begun: true, goexit: true, failed: true}
+	case out.Err == nil:
+		return ending{state: Succeeded, begun: true}
+	}
+	awaitDue(ctx, c.scope.timed)
+	failure, canceled := split(ctx, out.Err)
+	if !canceled {
+		return ending{state: Failed, err: failure, begun: true, failed: true}
+	}
+	cause := CauseOf(ctx)
+	if cause == c.due { // its own time was up: nobody else knows, so it fails
+		return ending{state: Failed, err: cause, begun: true, failed: true}
+	}
+	return ending{state: Canceled, err: cause, begun: true, failed: c.raised}
+}
+
+// handled offers a failure to the task's error handler (R33).
+func (c *Child) handled(e ending) ending {
+	h := &handling{handle: c.rare.handle, err: e.err}
+	capture.Do(c.place.Ctx, h, h)
+	switch {
+	case h.out.Panic != nil:
+		c.scope.taskFailed(c, panicError(h.out.Panic, c.path()), true)
+	case h.out.Goexit:
+		c.scope.taskFailed(c, ErrGoexit, false)
+	case h.ok:
+		return ending{state: Succeeded, begun: true}
+	}
+	return e
+}
+
+// handling is one call of an error handler.
+type handling struct {
+	handle func(context.Context, error) bool
+	err    error
+	ok     bool
+	out    capture.Outcome
+}
+
+// Run calls the handler.
+func (h *handling) Run(ctx context.Context) error {
+	h.ok = h.handle(ctx, h.err)
+	return nil
+}
+
+// End keeps how the handler ended.
+func (h *handling) End(out capture.Outcome) { h.out = out }
+
+// conclude ends the task, in the order of R41: result stored, state published,
+// Done closed, callbacks, span ended, scope released. The scope hears of a
+// failure right after Done closed: whoever waits sees the failure and not the
+// cancellation that follows from it (R31).
+func (c *Child) conclude(e ending) {
+	job := c.job
+	c.publish(e.state, e.err)
+	if e.failed {
+		c.scope.taskFailed(c, e.err, e.panic)
+	}
+	if f, ok := job.(seam.Finisher); ok {
+		if err := f.Finished(); err != nil {
+			c.scope.taskFailed(c, panicError(&capture.Panic{Value: err}, c.path()), true)
+		}
+	}
+	if c.kind.main {
+		c.scope.cancel(&CanceledError{
+			Kind: KindScopeDone, Scope: c.scope.path(), Task: c.path(), Reason: errMain, At: time.Now(), Span: c.span.Context(),
+		}, false)
+	}
+	if c.span != nil {
+		c.span.End(c.outcome(e))
+	}
+	c.release(e)
+}
+
+// publish makes the result known: state, waiters, Done.
+func (c *Child) publish(state State, err error) {
+	c.mu.Lock()
+	c.err = err
+	c.gone = true
+	c.job = nil
+	c.state.Store(uint32(state))
+	c.waiters.ServeAll()
+	if c.done != nil {
+		close(c.done)
+	}
+	c.mu.Unlock()
+}
+
+var errMain = errors.New("the main task has ended")
+
+// release lets the task go: nothing of it is left in the scope.
+func (c *Child) release(e ending) {
+	s := c.scope
+	canceled := e.begun && e.state == Canceled && s.std.Err() != nil && e.err == error(s.causeOfStd())
+	c.mu.Lock()
+	own := c.own.Load()
+	c.mu.Unlock()
+	if own != nil {
+		own.end(s)
+	}
+	c.values, c.inherited, c.rare = nil, nil, nil
+	s.mu.Lock()
+	if canceled && !s.settled {
+		s.ended = true
+	}
+	if c.holds {
+		c.holds = false
+		s.running--
+	}
+	turn := s.nextTurnLocked()
+	s.unlinkLocked(c)
+	s.mu.Unlock()
+	s.startTurn(turn)
+}
+
+// taskFailed hands a task's failure to whom the scope's policy says.
+func (s *Scope) taskFailed(c *Child, err error, panicked bool) {
+	if !s.supervised || s.onError == nil && panicked {
+		s.fail(c, err, panicked)
+		return
+	}
+	if s.onError == nil {
+		return
+	}
+	h := &handling{handle: func(_ context.Context, err error) bool { s.onError(err); return true }, err: err}
+	capture.Do(c.place.Ctx, h, h)
+	switch {
+	case h.out.Panic != nil:
+		s.fail(c, panicError(h.out.Panic, c.path()), true)
+	case h.out.Goexit:
+		s.fail(c, ErrGoexit, false)
+	}
+}
+
+// outcome is what the task's span says of its end.
+func (c *Child) outcome(e ending) otelx.Outcome {
+	o := otelx.Outcome{Result: otelx.Success, Err: e.err, At: time.Now()}
+	switch {
+	case e.panic:
+		o.Result = otelx.Panic
+	case e.goexit:
+		o.Result = otelx.Goexit
+	case e.state == Failed:
+		o.Result = otelx.Failure
+	case e.state == Canceled:
+		o.Result = otelx.Cancellation
+	}
+	if cause, ok := e.err.(*CanceledError); ok && (e.state == Canceled || cause == c.due) { //nolint:errorlint // sort's own value
+		o.Cause = explain(cause)
+		if o.Cause.Deadline {
+			o.Result = otelx.Timeout
+		}
+	}
+	return o
+}

@@ -1,0 +1,213 @@
+package scope
+
+import (
+	"time"
+
+	"github.com/corral-go/corral/internal/capture"
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
+)
+
+// leave ends the scope after its body: it takes the body's outcome, joins
+// everything, decides who catches what, and returns (or raises) what Run does.
+func (s *Scope) leave(out capture.Outcome) error {
+	bodyEnded := s.takeBody(out)
+	s.join()
+
+	s.mu.Lock()
+	s.ended = s.ended || bodyEnded
+	cause, ended := s.cause, s.ended
+	s.mu.Unlock()
+	outer := cause != nil && ended && s.outerCanceled()
+
+	s.mu.Lock()
+	s.caught = cause != nil && ended && s.called && !outer
+	s.mu.Unlock()
+
+	err, raised := s.verdict(outer)
+	s.close(err, raised)
+	if raised != nil {
+		panic(raised)
+	}
+	return err
+}
+
+// takeBody sorts the body's outcome into failure and cancellation.
+func (s *Scope) takeBody(out capture.Outcome) (ended bool) {
+	switch {
+	case out.Panic != nil:
+		s.fail(nil, panicError(out.Panic, ""), true)
+	case out.Goexit:
+		s.fail(nil, ErrGoexit, false)
+	case out.Err != nil:
+		awaitDue(s.place.Ctx, s.timed)
+		failure, canceled := split(s.place.Ctx, out.Err)
+		if failure != nil {
+			s.fail(nil, failure, false)
+		}
+		return canceled
+	}
+	return false
+}
+
+// join waits until every task, every scope inside and every callback has
+// ended: first the tasks that keep it open, then the Background ones.
+func (s *Scope) join() {
+	s.mu.Lock()
+	s.phase = closing
+	if s.front > 0 || s.inner != nil {
+		if s.up == nil {
+			s.exec.Ending()
+		}
+		s.awaitLocked(func() bool { return s.front == 0 && s.inner == nil })
+	}
+	s.mu.Unlock()
+
+	awaitDue(s.place.Ctx, s.timed) // a deadline that is reached counts, timer or not (R13)
+
+	s.mu.Lock()
+	s.cause, s.settled = s.causeLocked(), true
+	s.called = s.called || s.cause != nil && s.cause == s.due
+	back := s.back
+	s.mu.Unlock()
+	if back > 0 {
+		s.stop(s.doneCause())
+		s.spread()
+	}
+
+	s.mu.Lock()
+	s.unhookLocked()
+	s.awaitLocked(func() bool { return s.front == 0 && s.back == 0 && s.hooks == 0 && s.inner == nil })
+	s.phase = closed
+	s.mu.Unlock()
+}
+
+// unhookLocked takes back every timer and callback that has not begun.
+func (s *Scope) unhookLocked() {
+	for _, stop := range s.unhook {
+		if stop() {
+			s.hooks--
+		}
+	}
+	s.unhook = nil
+	s.stopTimerLocked()
+	if s.drain != nil {
+		s.drain.stopLocked(s)
+	}
+}
+
+// awaitLocked parks the body until over holds. No cancellation ends this wait:
+// it reaches what is waited for instead.
+func (s *Scope) awaitLocked(over func() bool) {
+	for !over() {
+		var t park.Ticket
+		park.Join(&s.place, &s.mu, &s.exit, &t, (*joining)(s))
+		s.mu.Lock()
+	}
+}
+
+// wakeBodyLocked wakes the body if nothing it could be waiting for is left.
+func (s *Scope) wakeBodyLocked() {
+	if s.front == 0 && s.inner == nil && s.exit.Len() > 0 {
+		s.exit.ServeAll()
+	}
+}
+
+// verdict decides what Run returns or raises (R17).
+func (s *Scope) verdict(outer bool) (err error, raised *PanicError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var caught *CanceledError
+	if s.caught {
+		caught = s.cause
+	}
+	if list := s.failed.list; len(list) > 0 {
+		if s.failed.panic != nil && !s.asErrors {
+			return nil, raise(s.failed.panic, &Error{Scope: s.path(), Failures: list, Cause: caught})
+		}
+		return &Error{Scope: s.path(), Failures: list, Cause: caught}, nil
+	}
+	switch {
+	case caught != nil && (s.raise || caught.Kind == KindDeadline && !s.moveOn):
+		return caught, nil
+	case caught != nil || !s.ended:
+		return nil, nil
+	case outer:
+		return CauseOf(s.outer), nil
+	}
+	return nil, nil
+}
+
+// raise returns the panic to raise again, with all other failures beside it.
+func raise(p *PanicError, all *Error) *PanicError {
+	var beside []Failure
+	for _, f := range all.Failures {
+		if f.Err != error(p) {
+			beside = append(beside, f)
+		}
+	}
+	if len(beside) == 0 {
+		return p
+	}
+	again := *p
+	again.beside = &Error{Scope: all.Scope, Failures: beside, Cause: all.Cause}
+	if p.beside != nil {
+		again.beside.Failures = append(again.beside.Failures, p.beside.Failures...)
+	}
+	return &again
+}
+
+// close takes the scope out of the tree and ends its context and span.
+func (s *Scope) close(err error, raised *PanicError) {
+	s.stop(s.doneCause())
+	if s.free != nil {
+		s.free()
+	}
+	if s.span != nil {
+		s.span.End(s.outcome(err, raised))
+	}
+	if s.up != nil {
+		detach(s.up, s)
+		return
+	}
+	s.exec.Close()
+	roots.remove(s)
+}
+
+// outcome is what the scope's span says of its end.
+func (s *Scope) outcome(err error, raised *PanicError) otelx.Outcome {
+	o := otelx.Outcome{Result: otelx.Success, At: time.Now(), Cause: explain(s.cause)}
+	switch {
+	case raised != nil:
+		o.Result, o.Err = otelx.Panic, raised
+	case err != nil && len(s.failed.list) > 0:
+		o.Result, o.Err = otelx.Failure, err
+		if err := s.failed.list[0].Err; err == ErrGoexit { //nolint:errorlint // our own sentinel
+			o.Result = otelx.Goexit
+		}
+	case o.Cause != nil && o.Cause.Deadline && s.ended:
+		o.Result, o.Err = otelx.Timeout, err
+	case o.Cause != nil && s.ended:
+		o.Result, o.Err = otelx.Cancellation, err
+	default:
+		o.Cause = nil
+	}
+	return o
+}
+
+// panicError makes a PanicError of a panic, or passes on the one that an inner
+// Run has raised again: the stack of the first site is the one that tells.
+func panicError(p *capture.Panic, task string) *PanicError {
+	if again, ok := p.Value.(*PanicError); ok {
+		return again
+	}
+	return &PanicError{Value: p.Value, Stack: p.Stack, Task: task}
+}
+
+// joining is a scope as the body waits for it.
+type joining Scope
+
+func (j *joining) Awaited() park.Mark {
+	s := (*Scope)(j)
+	return park.Mark{Kind: "scope.join", Name: s.path(), Holders: s.openTasks()}
+}

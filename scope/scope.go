@@ -1,0 +1,397 @@
+package scope
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/corral-go/corral/internal/capture"
+	"github.com/corral-go/corral/internal/executor"
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
+)
+
+// A Scope owns tasks and bounds their lives: Run returns only when all of them
+// have ended. It may be cancelled, have a deadline, and be shielded from what
+// is around it.
+//
+// Most code needs [Run] and friends only. A Scope made with [New] can be
+// shared, cancelled or given a deadline before it is run; it runs once. The
+// zero Scope is one without options. A Scope must not be copied. All methods
+// may be called from any goroutine.
+//
+//	made → open → closing → closed
+//
+// In open the body runs; in closing it has returned and tasks are joined.
+// Spawning is possible in both.
+type Scope struct {
+	config
+
+	// Set by enter before anybody can know them, and then only read.
+	id      uint64
+	fn      uintptr // the body, for its name
+	opened  time.Time
+	outer   context.Context // what Run was given
+	up      *park.Place     // where that is in the tree; nil for a root
+	task    *Child          // the task the body runs in, or nil
+	timed   *Scope          // this scope or the next one out with a movable deadline or a shield
+	timedUp *Scope          // the one after that
+	exec    *executor.Executor
+	own     executor.Executor // of a root
+	place   park.Place        // what the ctx of the body carries
+	strand  park.Strand       // what the body of a root waits with
+	std     context.Context   // the scope's own cancellation
+	stop    context.CancelCauseFunc
+	free    context.CancelFunc // of the fixed deadline, or nil
+	due     *CanceledError     // the cause of the fixed deadline, or nil
+	ends    time.Time          // the earliest fixed deadline that applies inside
+	span    *otelx.Span
+
+	hidden  atomic.Bool                   // shielded, as of now
+	foreign atomic.Pointer[CanceledError] // see foreignCause
+
+	// mu guards the rest, and the config until the scope is entered. Lock
+	// order: a scope, then one of its tasks; never two scopes. No user code
+	// runs under it, and nothing waits under it.
+	mu         sync.Mutex
+	taken      bool // Run was called
+	phase      phase
+	unshielded bool
+	before     *CanceledError // a cancellation that came before Run
+	called     bool           // this scope itself was cancelled
+	raise      bool           // and that with Raise
+	settled    bool           // cause is final; until then see causeLocked
+	cause      *CanceledError
+	caught     bool
+	ended      bool // the body or a begun task was ended by the cancellation
+	failed     failures
+
+	tasks   *Child    // every task that has not ended, newest first
+	inner   *Scope    // scopes opened in the body, newest first
+	next    *Scope    // in such a list
+	prev    *Scope    //
+	front   int       // tasks that keep the scope open
+	back    int       // Background tasks
+	running int       // tasks that hold one of Limit's turns
+	turns   park.Line // tasks, and who spawns them, that wait for one
+	exit    park.Line // the body, waiting to leave
+
+	hooks    int // timers and context callbacks that may still come
+	unhook   []func() bool
+	timer    *time.Timer // of the movable deadline
+	drain    *drain      // a graceful shutdown, once asked for
+	stopping chan struct{}
+}
+
+type phase uint8
+
+const (
+	made phase = iota
+	open
+	closing
+	closed
+)
+
+func (p phase) String() string {
+	return [...]string{"made", "open", "closing", "closed"}[p]
+}
+
+// New makes a scope that is run later, once, with [Scope.Run].
+func New(opts ...Option) *Scope {
+	s := new(Scope)
+	s.config.apply(opts)
+	return s
+}
+
+// Run opens a scope, runs body in it, and returns when the body and every task
+// spawned into the scope have ended. The ctx that body gets carries the scope.
+//
+// Run returns, in this order: an *[Error] with every failure, if there were
+// any; nil if the scope caught its own cancellation, except for a deadline
+// without [MoveOn] and a cancel with [Raise], where it is the *[CanceledError];
+// the *CanceledError of what is around it, if that ended the body or a task;
+// else nil. A panic of the body or of a task is raised again as a *[PanicError]
+// on the caller's goroutine, when everything has ended.
+//
+// Opening a scope is not a wait: the body begins also if ctx is cancelled
+// already. Run panics if ctx or body is nil. The model is Trio's: a nursery
+// with its cancel scope.
+func Run(ctx context.Context, body func(ctx context.Context) error, opts ...Option) error {
+	s := new(Scope)
+	s.config.apply(opts)
+	return s.Run(ctx, body)
+}
+
+// Run is like the function [Run] for a scope made before. A second Run returns
+// [ErrInUse], and leaves the first alone.
+func (s *Scope) Run(ctx context.Context, body func(ctx context.Context) error) error {
+	if s == nil {
+		panic("scope: Run on a nil *Scope: make one with scope.New")
+	}
+	if ctx == nil {
+		panic("scope: Run with a nil ctx: pass context.Background() at the root of a program")
+	}
+	if body == nil {
+		panic("scope: Run with a nil body: pass the function to run")
+	}
+	if err := s.enter(ctx, codeOf(body)); err != nil {
+		return err
+	}
+	exiting := true // by Goexit, unless the call below returns
+	defer func() {
+		if exiting {
+			_ = s.leave(capture.Outcome{Goexit: true})
+		}
+	}()
+	out := capture.Call(s.place.Ctx, capture.Func(body))
+	exiting = false
+	return s.leave(out)
+}
+
+// enter makes the scope part of the tree. What is asked of it meanwhile
+// (Cancel, SetDeadline, Unshield, Shutdown) is kept, as before Run, and begin
+// picks it up.
+func (s *Scope) enter(ctx context.Context, fn uintptr) error {
+	s.mu.Lock()
+	if s.taken {
+		s.mu.Unlock()
+		return ErrInUse
+	}
+	s.taken = true
+	s.fn, s.outer, s.opened = fn, ctx, time.Now()
+	s.id = lastID.Add(1)
+	shielded := s.shield
+	s.mu.Unlock()
+
+	s.hidden.Store(shielded)
+	s.place.Owner, s.place.Ctx = s, (*bodyContext)(s)
+	s.settle(ctx)
+	base := ctx
+	if shielded {
+		base = context.WithoutCancel(ctx)
+	}
+	var span *otelx.Span
+	if s.place.Tracer != nil {
+		base, span = s.place.Tracer.Start(base, otelx.SpanStart{Kind: "scope", Name: s.nameNow(), Path: s.path(), At: s.opened})
+	}
+
+	s.mu.Lock()
+	s.span = span
+	s.begin(base, shielded)
+	reach := shielded && !s.shield
+	s.mu.Unlock()
+	if reach {
+		s.reach()
+	}
+	return nil
+}
+
+// settle finds the place of ctx and takes the scope's place below it, or makes
+// it a root, and finds the tracer that applies.
+func (s *Scope) settle(ctx context.Context) {
+	up := park.PlaceOf(ctx)
+	if up == nil || up.Ctx != ctx {
+		s.place.Tracer = otelx.TracerOf(ctx)
+	} else {
+		s.place.Tracer = up.Tracer
+	}
+	if up != nil {
+		outer := scopeOf(up)
+		s.up, s.task = up, taskOf(up)
+		s.place.Strand, s.exec = up.Strand, outer.exec
+		s.timed, s.timedUp = outer.timed, outer.timed
+		if s.movable || s.shield {
+			s.timed = s
+		}
+		if attach(up, s) {
+			return
+		}
+	}
+	s.up, s.task, s.timedUp = nil, nil, nil
+	s.timed = nil
+	if s.movable || s.shield {
+		s.timed = s
+	}
+	s.place.Strand, s.exec = &s.strand, &s.own
+	roots.add(s)
+}
+
+// begin starts the scope's own cancellation on top of base, and everything
+// that can trigger it. It needs mu.
+func (s *Scope) begin(base context.Context, shielded bool) {
+	if s.timeout != nil {
+		s.deadline = earliest(s.deadline, s.opened.Add(*s.timeout))
+	}
+	watch := !shielded && !s.covered()
+	if !s.deadline.IsZero() {
+		s.due = s.deadlineCause(s.deadline)
+		base, s.free = context.WithDeadlineCause(base, s.deadline, s.due)
+		watch = true
+	}
+	s.std, s.stop = context.WithCancelCause(base)
+	s.ends, _ = base.Deadline()
+	s.phase = open
+	if s.before != nil {
+		s.stop(s.before)
+		return
+	}
+	if watch {
+		s.hookContextLocked(s.std, s.spread)
+	}
+	if s.movable {
+		s.armLocked()
+	}
+	if s.drain != nil {
+		s.drain.armLocked(s)
+	}
+	if s.signals != nil {
+		s.watchSignalsLocked()
+	}
+}
+
+// covered reports whether every cancellation of the outer ctx comes through
+// the tree, so that the scope need not watch for it.
+func (s *Scope) covered() bool {
+	if s.up == nil {
+		return s.outer.Done() == nil
+	}
+	return s.outer == s.up.Ctx || s.outer.Done() == s.up.Ctx.Done()
+}
+
+// hookContextLocked has f called when ctx is cancelled; the scope's end waits
+// for that call if it has begun.
+func (s *Scope) hookContextLocked(ctx context.Context, f func()) {
+	s.hooks++
+	s.unhook = append(s.unhook, context.AfterFunc(ctx, func() {
+		defer s.hookDone()
+		f()
+	}))
+}
+
+// hookDone says that a timer or context callback is over.
+func (s *Scope) hookDone() {
+	s.mu.Lock()
+	s.hooks--
+	s.wakeBodyLocked()
+	s.mu.Unlock()
+}
+
+// Name returns the scope's name: the one given with [Name], or else that of
+// the body's function; "" for a nameless scope that was not run yet.
+func (s *Scope) Name() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nameNow()
+}
+
+func (s *Scope) nameNow() string {
+	if s.name == "" && s.fn != 0 {
+		return nameOf(s.fn)
+	}
+	return s.name
+}
+
+// Path returns the names from the root to this scope, joined by "/". A scope
+// opened in a task stands below the task.
+func (s *Scope) Path() string {
+	s.mu.Lock()
+	running := s.phase != made
+	name := s.nameNow()
+	s.mu.Unlock()
+	if running {
+		return s.path()
+	}
+	return name
+}
+
+// path is Path for a scope that has been entered.
+func (s *Scope) path() string {
+	if s.up == nil {
+		return s.nameNow()
+	}
+	return join(pathOf(s.up), s.nameNow())
+}
+
+// pathOf returns the path of the scope or task that p stands for.
+func pathOf(p *park.Place) string {
+	switch o := p.Owner.(type) {
+	case *Scope:
+		return o.path()
+	case *Child:
+		return o.path()
+	}
+	return ""
+}
+
+// scopeOf returns the scope that p is in: the one whose body it is, or the one
+// that owns the task.
+func scopeOf(p *park.Place) *Scope {
+	switch o := p.Owner.(type) {
+	case *Scope:
+		return o
+	case *Child:
+		return o.scope
+	}
+	return nil
+}
+
+// attach lists s below p. It fails if what p stands for has ended: then s is a
+// root of its own.
+func attach(p *park.Place, s *Scope) bool {
+	switch o := p.Owner.(type) {
+	case *Scope:
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.phase == closed {
+			return false
+		}
+		s.insert(&o.inner)
+	case *Child:
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.gone {
+			return false
+		}
+		s.insert(&o.inner)
+	}
+	return true
+}
+
+// detach undoes attach. Whoever waits for its inner scopes to end is woken.
+func detach(p *park.Place, s *Scope) {
+	switch o := p.Owner.(type) {
+	case *Scope:
+		o.mu.Lock()
+		s.removeFrom(&o.inner)
+		o.wakeBodyLocked()
+		o.mu.Unlock()
+	case *Child:
+		o.mu.Lock()
+		s.removeFrom(&o.inner)
+		if o.inner == nil {
+			o.exit.ServeAll()
+		}
+		o.mu.Unlock()
+	}
+}
+
+func (s *Scope) insert(list **Scope) {
+	s.next = *list
+	if s.next != nil {
+		s.next.prev = s
+	}
+	*list = s
+}
+
+func (s *Scope) removeFrom(list **Scope) {
+	if s.prev != nil {
+		s.prev.next = s.next
+	} else {
+		*list = s.next
+	}
+	if s.next != nil {
+		s.next.prev = s.prev
+	}
+	s.next, s.prev = nil, nil
+}

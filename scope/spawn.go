@@ -1,0 +1,149 @@
+package scope
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/internal/capture"
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
+)
+
+func init() { seam.Spawn = spawn }
+
+// spawn starts job as the task c, whatever package c comes from.
+func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []TaskOption) {
+	if ctx == nil {
+		panic("scope: Go with a nil ctx: pass the ctx of a scope.Run body or of a task")
+	}
+	at := park.PlaceOf(ctx)
+	s := c.configure(at, opts)
+	c.id, c.fn, c.job = lastID.Add(1), fn, job
+	c.place = park.Place{Ctx: (*taskContext)(c), Strand: &c.strand, Owner: c}
+
+	s.mu.Lock()
+	if err := s.admitsLocked(); err != nil {
+		s.mu.Unlock()
+		c.refused(err)
+		return
+	}
+	c.place.Tracer = s.place.Tracer
+	c.inherit(ctx, at)
+	s.linkLocked(c)
+	if s.limit > 0 && !c.kind.background && (s.running >= s.limit || s.turns.Len() > 0) {
+		s.waitTurn(ctx, at, c) // unlocks
+		return
+	}
+	if s.limit > 0 && !c.kind.background {
+		c.holds = true
+		s.running++
+	}
+	s.mu.Unlock()
+	s.exec.Go((*runner)(c))
+}
+
+// configure reads the options and finds the scope to spawn into.
+func (c *Child) configure(at *park.Place, opts []TaskOption) *Scope {
+	if len(opts) > 0 {
+		var cfg taskConfig
+		cfg.apply(opts)
+		c.name, c.rare, c.scope = cfg.name, cfg.rare, cfg.in
+		c.kind = taskKind{background: cfg.background, main: cfg.main, newRoot: cfg.newRoot}
+	}
+	if c.scope == nil {
+		if at == nil {
+			panic(ErrNoScope)
+		}
+		c.scope = scopeOf(at)
+	}
+	return c.scope
+}
+
+// admitsLocked says why the scope takes no more tasks, or nil (R36).
+func (s *Scope) admitsLocked() error {
+	if s.phase == made || s.phase == closed {
+		return ErrClosed
+	}
+	if s.std.Err() == nil {
+		return nil
+	}
+	if cause := s.causeOfStd(); cause != nil {
+		return cause
+	}
+	return ErrClosed
+}
+
+// inherit takes over what a task has from its spawner: the values of its ctx,
+// and the span to link to. Cancellation comes from the scope alone (R21).
+func (c *Child) inherit(ctx context.Context, at *park.Place) {
+	if c.place.Tracer != nil {
+		c.spawned = time.Now()
+		c.spawner = trace.SpanContextFromContext(ctx)
+	}
+	if at == nil || at.Ctx != ctx {
+		c.values = context.WithoutCancel(ctx)
+		return
+	}
+	switch o := at.Owner.(type) {
+	case *Scope: // its body: nothing was added to the scope's own values
+		if o != c.scope {
+			c.values = context.WithoutCancel(ctx)
+		}
+	case *Child:
+		// Take what the spawner itself took, rather than its ctx: a task that
+		// always spawns the next would otherwise grow a chain.
+		switch {
+		case o.inherited != nil:
+			c.values = o.inherited
+		case o.scope != c.scope:
+			c.values = context.WithoutCancel(o.scope.place.Ctx)
+		}
+	}
+	c.inherited = c.values
+}
+
+// linkLocked puts the task into the tree; from here on the scope waits for it.
+func (s *Scope) linkLocked(c *Child) {
+	c.next = s.tasks
+	if c.next != nil {
+		c.next.prev = c
+	}
+	s.tasks = c
+	if c.kind.background {
+		s.back++
+	} else {
+		s.front++
+	}
+}
+
+func (s *Scope) unlinkLocked(c *Child) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.tasks = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.next, c.prev = nil, nil
+	if c.kind.background {
+		s.back--
+	} else {
+		s.front--
+	}
+	if s.front == 0 && s.exit.Len() > 0 {
+		s.wakeBodyLocked()
+	}
+}
+
+// refused ends a task that was not admitted.
+func (c *Child) refused(err error) {
+	state := Canceled
+	if err == ErrClosed { //nolint:errorlint // admitsLocked's own value
+		state = Failed
+	}
+	c.job = nil
+	c.publish(state, err)
+}

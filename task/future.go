@@ -1,0 +1,209 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
+	"github.com/corral-go/corral/scope"
+)
+
+// Awaitable is anything that ends once. *[Task], *[Future], *scope.Child and
+// context.Context are.
+type Awaitable interface {
+	Done() <-chan struct{}
+	Err() error
+}
+
+// FutureOption shapes a future. A nil FutureOption is ignored.
+type FutureOption interface{ applyFuture() }
+
+type nameOption string
+
+func (nameOption) applyFuture() {}
+
+// Name names a future, in its spans and in the live tree. Keep it of low
+// cardinality.
+func Name(name string) FutureOption { return nameOption(name) }
+
+// A Future is a value that will be there later. It is pending, and then, once
+// and for good, has a value, has an error, or is cancelled. The zero Future is
+// pending and ready to use; [NewFuture] gives one a name and a place in the
+// trace. A Future must not be copied. All methods may be called from any
+// goroutine; what happened before the result was set is visible to whoever
+// reads it. The model is asyncio's Future.
+type Future[T any] struct {
+	name string
+
+	state atomic.Uint32 // a scope.State
+
+	mu      sync.Mutex // guards the rest
+	value   T
+	err     error
+	done    chan struct{} // made when asked for
+	waiters park.Line
+}
+
+// NewFuture returns a pending future. ctx only places it in the trace; it may
+// be cancelled. It panics if ctx is nil.
+func NewFuture[T any](ctx context.Context, opts ...FutureOption) *Future[T] {
+	if ctx == nil {
+		panic("task: NewFuture with a nil ctx: pass the ctx of the scope or task that makes it, or use new(task.Future[T])")
+	}
+	f := new(Future[T])
+	for _, o := range opts {
+		if o, ok := o.(nameOption); ok {
+			f.name = string(o)
+		}
+	}
+	return f
+}
+
+// SetResult gives the future its value. It returns an *[InvalidStateError], and
+// changes nothing, if the future is done already.
+func (f *Future[T]) SetResult(v T) error { return f.settle("SetResult", scope.Succeeded, v, nil) }
+
+// SetError gives the future an error in place of a value. It returns an
+// *[InvalidStateError], and changes nothing, if the future is done already. It
+// panics if err is nil.
+func (f *Future[T]) SetError(err error) error {
+	if err == nil {
+		panic("task: SetError with a nil error: call SetResult, or say what went wrong")
+	}
+	var zero T
+	return f.settle("SetError", scope.Failed, zero, err)
+}
+
+// Cancel makes the future cancelled and reports true, or false if it was done
+// already. Waiters get a *scope.CanceledError with cause as its reason; a cause
+// that is a *scope.CanceledError is passed on as it is. A nil cause becomes a
+// default reason.
+func (f *Future[T]) Cancel(cause error) bool {
+	var e *scope.CanceledError
+	if c, ok := cause.(*scope.CanceledError); ok && c != nil { //nolint:errorlint // a wrapped one is a reason
+		e = c
+	} else {
+		if cause == nil {
+			cause = errCanceled
+		}
+		e = &scope.CanceledError{Kind: scope.KindExplicit, Reason: cause, At: time.Now()}
+	}
+	var zero T
+	return f.settle("Cancel", scope.Canceled, zero, e) == nil
+}
+
+var errCanceled = errors.New("Future.Cancel was called")
+
+func (f *Future[T]) settle(op string, state scope.State, v T, err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.State(); now != scope.Pending {
+		return &InvalidStateError{Op: op, State: now}
+	}
+	f.value, f.err = v, err
+	f.state.Store(uint32(state))
+	f.waiters.ServeAll()
+	if f.done != nil {
+		close(f.done)
+	}
+	return nil
+}
+
+// State returns Pending, Succeeded, Failed or Canceled.
+func (f *Future[T]) State() scope.State { return scope.State(f.state.Load()) }
+
+// IsDone reports whether the future is no longer pending.
+func (f *Future[T]) IsDone() bool { return f.State() != scope.Pending }
+
+// Canceled reports whether the future was cancelled.
+func (f *Future[T]) Canceled() bool { return f.State() == scope.Canceled }
+
+// Done returns a channel that is closed when the future is done.
+func (f *Future[T]) Done() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done == nil {
+		f.done = make(chan struct{})
+		if f.IsDone() {
+			close(f.done)
+		}
+	}
+	return f.done
+}
+
+// Result returns the value or the error: an *[InvalidStateError] while the
+// future is pending, the *scope.CanceledError if it was cancelled. It never
+// blocks.
+func (f *Future[T]) Result() (v T, err error) {
+	if !f.IsDone() {
+		return v, &InvalidStateError{Op: "Result", State: scope.Pending}
+	}
+	return f.value, f.err // not written again
+}
+
+// Exception returns the error, nil if there is a value; otherwise it is like
+// [Future.Result].
+func (f *Future[T]) Exception() error {
+	if !f.IsDone() {
+		return &InvalidStateError{Op: "Exception", State: scope.Pending}
+	}
+	return f.err
+}
+
+// Err returns the error, or nil if there is a value, or none yet: as a
+// context's Err does.
+func (f *Future[T]) Err() error {
+	if !f.IsDone() {
+		return nil
+	}
+	return f.err
+}
+
+// Wait waits until the future is done and returns its value or error, or the
+// cancellation of ctx, which leaves the future and its other waiters alone. Of
+// a future that is done it returns the result also if ctx is cancelled. It
+// panics if ctx is nil.
+func (f *Future[T]) Wait(ctx context.Context) (v T, err error) {
+	if ctx == nil {
+		panic("task: Wait with a nil ctx: pass the ctx of the scope or task that waits")
+	}
+	op, canceled := park.Begin(ctx)
+	v, err = f.wait(&op, canceled)
+	if op.Traced() {
+		op.End(otelx.Leaf{Kind: "await", Name: f.name}, err)
+	}
+	return v, err
+}
+
+func (f *Future[T]) wait(op *park.Op, canceled error) (v T, err error) {
+	if f.IsDone() {
+		return f.value, f.err
+	}
+	if canceled != nil {
+		return v, canceled
+	}
+	f.mu.Lock()
+	if f.IsDone() {
+		f.mu.Unlock()
+		return f.value, f.err
+	}
+	var t park.Ticket
+	if err := op.Wait(&f.mu, &f.waiters, &t, (*awaiting[T])(f)); err != nil {
+		return v, err
+	}
+	return f.value, f.err
+}
+
+// awaiting is a future as others wait for it.
+type awaiting[T any] Future[T]
+
+// Awaited names the future in the live tree.
+func (a *awaiting[T]) Awaited() park.Mark { return park.Mark{Kind: "future.wait", Name: a.name} }
+
+// CancelAwaited cancels the future because a task that waits for it was
+// cancelled by itself (R40).
+func (a *awaiting[T]) CancelAwaited(cause error) { (*Future[T])(a).Cancel(cause) }
