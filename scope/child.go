@@ -245,6 +245,9 @@ func (a *awaiting) Awaited() park.Mark {
 // asyncio). A nil cause becomes a reason that says who called. Cancel does not
 // wait; a function that succeeds nevertheless has succeeded.
 func (c *Child) Cancel(cause error, opts ...CancelOption) bool {
+	if c.isDone() {
+		return false
+	}
 	e, raise := explicit(cause, opts)
 	e.Scope = c.scope.path()
 	if e.Task == "" && !e.Span.IsValid() {

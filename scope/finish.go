@@ -21,7 +21,7 @@ type runner Child
 func (r *runner) Execute() {
 	c := (*Child)(r)
 	if (*taskContext)(c).Err() != nil {
-		c.conclude(ending{state: Canceled, err: CauseOf((*taskContext)(c))})
+		c.conclude(ending{state: Canceled, err: CauseOf((*taskContext)(c)), failed: c.raised})
 		return
 	}
 	c.begin()
@@ -33,11 +33,11 @@ func (c *Child) begin() {
 	c.mu.Lock()
 	c.begun = time.Now()
 	c.mu.Unlock()
-	if r := c.rare; r != nil && r.timed {
-		c.startDeadline(r)
-	}
 	if c.place.Tracer != nil {
 		c.startSpan()
+	}
+	if r := c.rare; r != nil && r.timed {
+		c.startDeadline(r)
 	}
 	c.state.Store(uint32(Running))
 }
@@ -241,7 +241,7 @@ func (c *Child) release(e ending) {
 	if own != nil {
 		own.end(s)
 	}
-	c.values, c.inherited, c.rare = nil, nil, nil
+	c.rare = nil
 	s.mu.Lock()
 	if canceled && !s.settled {
 		s.ended = true

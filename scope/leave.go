@@ -163,6 +163,9 @@ func (s *Scope) close(err error, raised *PanicError) {
 	if s.free != nil {
 		s.free()
 	}
+	if s.drain != nil {
+		s.drain.span.End(otelx.Outcome{})
+	}
 	if s.span != nil {
 		s.span.End(s.outcome(err, raised))
 	}
