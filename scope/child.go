@@ -54,16 +54,17 @@ func (s State) String() string {
 // only when the function has returned and its clean-up is over.
 type Child struct {
 	// Set before the task is in the tree, and then only read.
-	id      uint64
-	fn      uintptr // the user's function, for the name
-	name    string
-	scope   *Scope
-	place   park.Place
-	strand  park.Strand
-	rare    *rare
-	spawned time.Time         // if traced
-	spawner trace.SpanContext // if traced
-	kind    taskKind
+	id       uint64
+	fn       uintptr // the user's function, for the name
+	name     string
+	scope    *Scope
+	place    park.Place
+	strand   park.Strand
+	rare     *rare
+	spawned  time.Time         // if traced
+	spawner  trace.SpanContext // if traced
+	kind     taskKind
+	finishes bool // job is a seam.Finisher
 
 	// The task's own goroutine alone, until it is done.
 	job       capture.Job
@@ -73,6 +74,7 @@ type Child struct {
 	due       *CanceledError // the cause of the task's own deadline
 
 	state atomic.Uint32
+	begun atomic.Int64 // Unix nanoseconds
 	own   atomic.Pointer[ownContext]
 
 	// Guarded by the scope's mu.
@@ -82,13 +84,13 @@ type Child struct {
 
 	mu      sync.Mutex // guards the rest; taken after the scope's
 	err     error
-	begun   time.Time
 	done    chan struct{} // made when asked for
 	waiters park.Line
 	inner   *Scope    // scopes opened by the task, newest first
 	exit    park.Line // the task itself, waiting for those
 	raised  bool      // cancelled with Raise
-	gone    bool      // nothing is opened in it any more
+	sealed  bool      // no scope is opened in it any more
+	gone    bool      // it is done
 }
 
 type taskKind struct{ background, main, newRoot bool }

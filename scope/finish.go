@@ -18,21 +18,50 @@ type runner Child
 
 // Execute runs the task from its first instruction to its release. A task that
 // was cancelled before never begins (R37).
+//
+// What every task goes through is kept shallow, and what few need is in calls
+// of its own: a fresh goroutine has room for a kilobyte of frames, and growing
+// its stack costs more than all of the rest.
 func (r *runner) Execute() {
 	c := (*Child)(r)
+	var e ending
 	if (*taskContext)(c).Err() != nil {
-		c.conclude(ending{state: Canceled, err: CauseOf((*taskContext)(c)), failed: c.raised})
-		return
+		e = c.neverBegan()
+	} else {
+		c.begin()
+		exiting := true // by Goexit, unless the call below returns
+		defer func() {
+			if exiting {
+				c.exited()
+			}
+		}()
+		out := capture.Call(c.place.Ctx, c.job)
+		exiting = false
+		e = c.sort(out)
 	}
-	c.begin()
-	capture.Do(c.place.Ctx, c.job, r)
+	if e.failed || c.kind.main || c.span != nil || c.finishes {
+		c.conclude(e)
+	} else {
+		c.publish(e.state, e.err)
+	}
+	c.release(e).Wake()
 }
 
-// begin starts the task's deadline and span.
+// exited concludes a task that ends its goroutine, while it does.
+func (c *Child) exited() {
+	e := c.sort(capture.Outcome{Goexit: true})
+	c.conclude(e)
+	c.release(e).Wake()
+}
+
+// neverBegan is the ending of a task that was cancelled before it began.
+func (c *Child) neverBegan() ending {
+	return ending{state: Canceled, err: CauseOf(c.place.Ctx), failed: c.raised}
+}
+
+// begin starts the task's span and deadline.
 func (c *Child) begin() {
-	c.mu.Lock()
-	c.begun = time.Now()
-	c.mu.Unlock()
+	c.begun.Store(time.Now().UnixNano())
 	if c.place.Tracer != nil {
 		c.startSpan()
 	}
@@ -42,12 +71,19 @@ func (c *Child) begin() {
 	c.state.Store(uint32(Running))
 }
 
+func (c *Child) begunAt() time.Time {
+	if ns := c.begun.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
+
 // startDeadline bounds the function by the task's own deadline. It may meet a
 // Cancel that was first, and then comes too late.
 func (c *Child) startDeadline(r *rare) {
 	at := r.deadline
 	if r.timeout != nil {
-		at = earliest(at, c.begun.Add(*r.timeout))
+		at = earliest(at, time.Now().Add(*r.timeout))
 	}
 	due := &CanceledError{Kind: KindDeadline, Scope: c.scope.path(), Task: c.path(), Reason: context.DeadlineExceeded, At: at, Span: c.span.Context()}
 	c.mu.Lock()
@@ -83,6 +119,7 @@ func (s *Scope) watchTask(c *Child, own *ownContext) {
 // startSpan starts the task's span below the scope's, linked to the spawner's,
 // and puts it where the task's ctx answers with it.
 func (c *Child) startSpan() {
+	begun := c.begunAt()
 	base := c.values
 	scopeSpan := trace.SpanFromContext(c.scope.std)
 	if base == nil {
@@ -93,7 +130,7 @@ func (c *Child) startSpan() {
 	ctx, span := c.place.Tracer.Start(base, otelx.SpanStart{
 		Kind: "task", Name: c.Name(), Path: c.scope.path(), ID: c.id,
 		Background: c.kind.background, NewRoot: c.kind.newRoot || c.kind.background,
-		Link: c.spawner, ScheduleDelay: c.begun.Sub(c.spawned), At: c.begun,
+		Link: c.spawner, ScheduleDelay: begun.Sub(c.spawned), At: begun,
 	})
 	c.values = context.WithoutCancel(ctx)
 	c.mu.Lock()
@@ -111,39 +148,45 @@ type ending struct {
 	failed bool // the scope is to hear of err
 }
 
-// End takes the outcome of the function and concludes the task.
-func (r *runner) End(out capture.Outcome) {
-	c := (*Child)(r)
-	c.awaitInner()
-	e := c.sort(out)
-	if e.state == Failed && c.rare != nil && c.rare.handle != nil {
-		e = c.handled(e)
+// seal waits for scopes that somebody else has opened in the task, and lets no
+// new ones in.
+func (c *Child) seal() {
+	c.mu.Lock()
+	if c.inner != nil {
+		c.awaitInnerLocked()
 	}
-	c.conclude(e)
+	c.sealed = true
+	c.mu.Unlock()
 }
 
-// awaitInner waits for scopes that somebody else has opened in the task, and
-// lets no new ones in.
-func (c *Child) awaitInner() {
-	c.mu.Lock()
+func (c *Child) awaitInnerLocked() {
 	for c.inner != nil {
 		var t park.Ticket
 		park.Join(&c.place, &c.mu, &c.exit, &t, (*joining)(c.inner))
 		c.mu.Lock()
 	}
-	c.mu.Unlock()
 }
 
 // sort tells success, failure and cancellation apart (R15, R31, R34, R35, R38).
 func (c *Child) sort(out capture.Outcome) ending {
+	c.seal()
+	if out == (capture.Outcome{}) {
+		return ending{state: Succeeded, begun: true}
+	}
+	e := c.sortFailure(out)
+	if e.state == Failed && c.rare != nil && c.rare.handle != nil {
+		return c.handled(e)
+	}
+	return e
+}
+
+func (c *Child) sortFailure(out capture.Outcome) ending {
 	ctx := c.place.Ctx
 	switch {
 	case out.Panic != nil:
 		return ending{state: Failed, err: panicError(out.Panic, c.path()), begun: true, panic: true, failed: true}
 	case out.Goexit:
 		return ending{state: Failed, err: ErrGoexit, begun: true, goexit: true, failed: true}
-	case out.Err == nil:
-		return ending{state: Succeeded, begun: true}
 	}
 	awaitDue(ctx, c.scope.timed)
 	failure, canceled := split(ctx, out.Err)
@@ -190,29 +233,33 @@ func (h *handling) Run(ctx context.Context) error {
 func (h *handling) End(out capture.Outcome) { h.out = out }
 
 // conclude ends the task, in the order of R41: result stored, state published,
-// Done closed, callbacks, span ended, scope released. The scope hears of a
-// failure right after Done closed: whoever waits sees the failure and not the
-// cancellation that follows from it (R31).
+// Done closed, callbacks, span ended; the caller then releases the scope. The
+// scope hears of a failure right after Done closed: whoever waits sees the
+// failure and not the cancellation that follows from it (R31).
 func (c *Child) conclude(e ending) {
 	job := c.job
 	c.publish(e.state, e.err)
 	if e.failed {
 		c.scope.taskFailed(c, e.err, e.panic)
 	}
-	if f, ok := job.(seam.Finisher); ok {
-		if err := f.Finished(); err != nil {
+	if c.finishes {
+		if err := job.(seam.Finisher).Finished(); err != nil {
 			c.scope.taskFailed(c, panicError(&capture.Panic{Value: err}, c.path()), true)
 		}
 	}
 	if c.kind.main {
-		c.scope.cancel(&CanceledError{
-			Kind: KindScopeDone, Scope: c.scope.path(), Task: c.path(), Reason: errMain, At: time.Now(), Span: c.span.Context(),
-		}, false)
+		c.endScope()
 	}
 	if c.span != nil {
 		c.span.End(c.outcome(e))
 	}
-	c.release(e)
+}
+
+// endScope ends the scope with its Main task (R44).
+func (c *Child) endScope() {
+	c.scope.cancel(&CanceledError{
+		Kind: KindScopeDone, Scope: c.scope.path(), Task: c.path(), Reason: errMain, At: time.Now(), Span: c.span.Context(),
+	}, false)
 }
 
 // publish makes the result known: state, waiters, Done.
@@ -231,29 +278,36 @@ func (c *Child) publish(state State, err error) {
 
 var errMain = errors.New("the main task has ended")
 
-// release lets the task go: nothing of it is left in the scope.
-func (c *Child) release(e ending) {
+// release lets the task go: nothing of it is left in the scope. The caller
+// wakes whom it returns.
+func (c *Child) release(e ending) (body *park.Ticket) {
 	s := c.scope
-	canceled := e.begun && e.state == Canceled && s.std.Err() != nil && e.err == error(s.causeOfStd())
-	c.mu.Lock()
-	own := c.own.Load()
-	c.mu.Unlock()
-	if own != nil {
+	if own := c.own.Load(); own != nil { // none is made any more: see gone
 		own.end(s)
 	}
+	canceled := e.begun && e.state == Canceled && c.endedByScope(e.err)
 	c.rare = nil
 	s.mu.Lock()
 	if canceled && !s.settled {
 		s.ended = true
 	}
-	if c.holds {
-		c.holds = false
-		s.running--
+	if !c.holds {
+		body = s.unlinkLocked(c)
+		s.mu.Unlock()
+		return body
 	}
+	c.holds = false
+	s.running--
 	turn := s.nextTurnLocked()
-	s.unlinkLocked(c)
+	body = s.unlinkLocked(c)
 	s.mu.Unlock()
 	s.startTurn(turn)
+	return body
+}
+
+// endedByScope reports whether a task's cancellation was its scope's.
+func (c *Child) endedByScope(err error) bool {
+	return c.scope.std.Err() != nil && err == error(c.scope.causeOfStd())
 }
 
 // taskFailed hands a task's failure to whom the scope's policy says.

@@ -108,8 +108,8 @@ func (s *Scope) awaitLocked(over func() bool) {
 
 // wakeBodyLocked wakes the body if nothing it could be waiting for is left.
 func (s *Scope) wakeBodyLocked() {
-	if s.front == 0 && s.inner == nil && s.exit.Len() > 0 {
-		s.exit.ServeAll()
+	if s.front == 0 && s.inner == nil {
+		s.exit.Serve().Wake()
 	}
 }
 

@@ -34,9 +34,10 @@ func (s *Scope) waitTurn(ctx context.Context, at *park.Place, c *Child) {
 	if err != nil {
 		s.mu.Lock()
 		c.turn = nil
-		s.unlinkLocked(c)
+		body := s.unlinkLocked(c)
 		s.mu.Unlock()
 		c.refused(err)
+		body.Wake()
 	}
 }
 

@@ -350,7 +350,7 @@ func attach(p *park.Place, s *Scope) bool {
 	case *Child:
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.gone {
+		if o.sealed {
 			return false
 		}
 		s.insert(&o.inner)

@@ -78,7 +78,7 @@ func (s *Scope) Snapshot() Snapshot {
 func (c *Child) snapshot() TaskSnapshot {
 	c.mu.Lock()
 	inner := listOf(c.inner)
-	snap := TaskSnapshot{ID: c.id, Name: c.Name(), Started: c.begun, Span: c.span.Context()}
+	snap := TaskSnapshot{ID: c.id, Name: c.Name(), Started: c.begunAt(), Span: c.span.Context()}
 	c.mu.Unlock()
 	snap.State, snap.Path = c.State(), c.path()
 	if what, since, _ := c.strand.Waiting(); what != nil {

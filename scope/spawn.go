@@ -21,6 +21,7 @@ func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []Ta
 	at := park.PlaceOf(ctx)
 	s := c.configure(at, opts)
 	c.id, c.fn, c.job = lastID.Add(1), fn, job
+	_, c.finishes = job.(seam.Finisher)
 	c.place = park.Place{Ctx: (*taskContext)(c), Strand: &c.strand, Owner: c}
 
 	s.mu.Lock()
@@ -118,7 +119,9 @@ func (s *Scope) linkLocked(c *Child) {
 	}
 }
 
-func (s *Scope) unlinkLocked(c *Child) {
+// unlinkLocked takes the task out of the tree, and returns the body to wake if
+// that waits for nothing else.
+func (s *Scope) unlinkLocked(c *Child) (body *park.Ticket) {
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
@@ -133,9 +136,10 @@ func (s *Scope) unlinkLocked(c *Child) {
 	} else {
 		s.front--
 	}
-	if s.front == 0 && s.exit.Len() > 0 {
-		s.wakeBodyLocked()
+	if s.front == 0 && s.inner == nil {
+		return s.exit.Serve()
 	}
+	return nil
 }
 
 // refused ends a task that was not admitted.

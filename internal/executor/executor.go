@@ -2,6 +2,7 @@ package executor
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/sourcegraph/conc"
 )
@@ -9,6 +10,10 @@ import (
 // maxIdle is how many goroutines an executor keeps for the next job. More buy
 // nothing on the machines measured, and every one is a stack kept warm.
 const maxIdle = 8
+
+// restAfter is from how many jobs on goroutines rest at all: in a scope that
+// runs a few and ends, sending them home again costs more than it saves.
+const restAfter = 8
 
 // A Job is something to run. It must not panic; package capture sees to that.
 type Job interface {
@@ -20,12 +25,14 @@ type Job interface {
 // deadlock a synctest bubble. The zero Executor is ready to use.
 type Executor struct {
 	goroutines conc.WaitGroup
+	jobs       atomic.Int64 // that have come so far
+	busy       atomic.Int64 // that have not ended
+	resting    atomic.Int64 // length of idle
+	ending     atomic.Bool
 
-	mu      sync.Mutex // guards what follows
-	idle    *worker    // a stack of workers at rest
-	resting int
-	busy    int
-	ending  bool
+	mu     sync.Mutex // guards what follows
+	idle   *worker    // a stack of goroutines at rest
+	closed bool
 }
 
 // worker is a goroutine at rest. Its channel has room for the next job, so
@@ -37,77 +44,85 @@ type worker struct {
 
 // Go runs j on a goroutine at rest, or else on a new one. It never blocks.
 func (e *Executor) Go(j Job) {
-	e.mu.Lock()
-	e.busy++
-	w := e.idle
-	if w != nil {
-		e.idle, w.next = w.next, nil
-		e.resting--
-	}
-	e.mu.Unlock()
-	if w != nil {
+	e.jobs.Add(1)
+	e.busy.Add(1)
+	if w := e.wake(); w != nil {
 		w.job <- j
 		return
 	}
 	e.goroutines.Go(func() { e.work(j) })
 }
 
+// wake takes the goroutine that rests shortest off the stack, if there is one.
+func (e *Executor) wake() *worker {
+	if e.resting.Load() == 0 {
+		return nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := e.idle
+	if w != nil {
+		e.idle, w.next = w.next, nil
+		e.resting.Add(-1)
+	}
+	return w
+}
+
 // work runs j, and then whatever comes while the goroutine rests. A job that
-// ends its goroutine by Goexit takes it out of the executor, no more.
+// ends its goroutine by Goexit takes that out of the executor, no more.
 func (e *Executor) work(j Job) {
-	var w *worker
-	settled := false
+	running := true
 	defer func() {
-		if !settled {
-			e.mu.Lock()
-			e.busy--
-			e.mu.Unlock()
+		if running {
+			e.busy.Add(-1)
 		}
 	}()
-	for j != nil {
+	for w := (*worker)(nil); ; j = <-w.job {
+		if running = j != nil; !running {
+			return
+		}
 		j.Execute()
-		settled = true
+		running = false
+		e.busy.Add(-1)
 		if w = e.rest(w); w == nil {
 			return
 		}
-		j = <-w.job
-		settled = false
 	}
-	settled = true
 }
 
 // rest puts the calling goroutine to rest; nil means it is to go home: enough
 // others rest, or the executor is ending and this was its last job.
 func (e *Executor) rest(w *worker) *worker {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.busy--
-	if e.resting >= maxIdle || e.ending && e.busy == 0 {
+	if e.resting.Load() >= maxIdle || e.jobs.Load() < restAfter || e.ending.Load() && e.busy.Load() == 0 {
 		return nil
 	}
 	if w == nil {
 		w = &worker{job: make(chan Job, 1)}
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed || e.resting.Load() >= maxIdle {
+		return nil
+	}
 	w.next, e.idle = e.idle, w
-	e.resting++
+	e.resting.Add(1)
 	return w
 }
 
 // Ending says that no job will come from outside any more, only from jobs: the
 // last of them need not rest.
-func (e *Executor) Ending() {
-	e.mu.Lock()
-	e.ending = true
-	e.mu.Unlock()
-}
+func (e *Executor) Ending() { e.ending.Store(true) }
 
 // Close sends the goroutines at rest home and waits until all have ended.
 // Every job must have ended, and none may come.
 func (e *Executor) Close() {
+	if e.jobs.Load() == 0 {
+		return
+	}
 	e.mu.Lock()
-	e.ending = true
+	e.closed = true
 	w := e.idle
-	e.idle, e.resting = nil, maxIdle
+	e.idle = nil
 	e.mu.Unlock()
 	for w != nil {
 		next := w.next

@@ -84,9 +84,10 @@ func (l *Line) ServeAll() {
 // [Line.Remove]; false means it is being cancelled.
 func (t *Ticket) Claim() bool { return t.w == nil || t.w.claim(served) }
 
-// Wake wakes a claimed waiter. It does not need the lock.
+// Wake wakes a claimed waiter. It does not need the lock. On a nil ticket it
+// does nothing.
 func (t *Ticket) Wake() {
-	if t.w != nil {
+	if t != nil && t.w != nil {
 		t.w.wake()
 	}
 }
