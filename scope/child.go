@@ -128,7 +128,7 @@ func (c *Child) Name() string {
 }
 
 // path is the scope's path and the task's name.
-func (c *Child) path() string { return join(c.scope.path(), c.Name()) }
+func (c *Child) path() string { return pathOf(&c.place) }
 
 // ID returns a number that no other task or scope of this process has.
 func (c *Child) ID() uint64 { return c.id }

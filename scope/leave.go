@@ -133,9 +133,22 @@ func (s *Scope) verdict(outer bool) (err error, raised *PanicError) {
 	case caught != nil || !s.ended:
 		return nil, nil
 	case outer:
-		return CauseOf(s.outer), nil
+		return s.outsideCause(), nil
 	}
 	return nil, nil
+}
+
+// outsideCause is the cancellation of what is around the scope, as the scope
+// passes it on.
+func (s *Scope) outsideCause() *CanceledError {
+	if s.cause.Kind == KindContext {
+		return s.cause
+	}
+	e := CauseOf(s.outer)
+	if e.Kind == KindContext && e.Scope == "" { // fresh: no other scope was cancelled with it
+		e.Scope = s.path()
+	}
+	return e
 }
 
 // raise returns the panic to raise again, with all other failures beside it.

@@ -97,23 +97,19 @@ func (s *Scope) takeTurnsLocked() []*turn {
 // refuse ends the tasks whose turn will not come, on one goroutine of the
 // scope: their callbacks are user code.
 func (s *Scope) refuse(ts []*turn) {
-	if len(ts) == 0 {
-		return
+	if len(ts) > 0 {
+		s.exec.Go(refusal(ts))
 	}
-	cs := make(refusal, len(ts))
-	for i, t := range ts {
-		cs[i] = t.c
-		t.Wake()
-	}
-	s.exec.Go(cs)
 }
 
-type refusal []*Child
+type refusal []*turn
 
-// Execute runs each task, which finds itself cancelled and does not begin.
+// Execute runs each task, which finds itself cancelled and does not begin, and
+// then lets its spawner go on.
 func (r refusal) Execute() {
-	for _, c := range r {
-		(*runner)(c).Execute()
+	for _, t := range r {
+		(*runner)(t.c).Execute()
+		t.Wake()
 	}
 }
 

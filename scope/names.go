@@ -3,9 +3,12 @@ package scope
 import (
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/corral-go/corral/internal/park"
 )
 
 // lastID numbers scopes and tasks; 0 is never used.
@@ -36,10 +39,45 @@ func nameOf(fn uintptr) string {
 	return name
 }
 
-// join joins two parts of a path.
-func join(path, name string) string {
-	if path == "" {
-		return name
+// A path of more than pathHead+pathTail names shows that many of its first and
+// last ones, so that what a deep recursion says of itself stays short.
+const (
+	pathHead = 16
+	pathTail = 48
+)
+
+// path is Path for a scope that has been entered.
+func (s *Scope) path() string { return pathOf(&s.place) }
+
+// pathOf returns the path of the scope or task that p stands for.
+func pathOf(p *park.Place) string {
+	var names [pathHead + pathTail + 1]string // from the last
+	n, depth := 0, depthOf(p)
+	for ; p != nil; n++ {
+		if depth > pathHead+pathTail && n == pathTail {
+			return scopeOf(p).head.path() + "/…/" + joinReversed(names[:n])
+		}
+		switch o := p.Owner.(type) {
+		case *Scope:
+			names[n], p = o.nameNow(), o.up
+		case *Child:
+			names[n], p = o.Name(), &o.scope.place
+		default: // a scope that was not run
+			return joinReversed(names[:n])
+		}
 	}
-	return path + "/" + name
+	return joinReversed(names[:n])
+}
+
+func joinReversed(names []string) string {
+	slices.Reverse(names)
+	return strings.Join(names, "/")
+}
+
+// depthOf returns how many names the path of p has.
+func depthOf(p *park.Place) int {
+	if c, ok := p.Owner.(*Child); ok {
+		return c.scope.depth + 1
+	}
+	return scopeOf(p).depth
 }

@@ -30,6 +30,8 @@ type Scope struct {
 
 	// Set by enter before anybody can know them, and then only read.
 	id      uint64
+	depth   int     // names in the path
+	head    *Scope  // where the shown beginning of a long path ends
 	fn      uintptr // the body, for its name
 	opened  time.Time
 	outer   context.Context // what Run was given
@@ -199,21 +201,26 @@ func (s *Scope) settle(ctx context.Context) {
 	if up != nil {
 		outer := scopeOf(up)
 		s.up, s.task = up, taskOf(up)
+		s.depth = depthOf(up) + 1
+		s.head = outer.head
 		s.place.Strand, s.exec = up.Strand, outer.exec
 		s.timed, s.timedUp = outer.timed, outer.timed
 		if s.movable || s.shield {
 			s.timed = s
 		}
+		if s.depth <= pathHead {
+			s.head = s
+		}
 		if attach(up, s) {
 			return
 		}
 	}
-	s.up, s.task, s.timedUp = nil, nil, nil
+	s.up, s.task, s.timedUp, s.depth = nil, nil, nil, 1
 	s.timed = nil
 	if s.movable || s.shield {
 		s.timed = s
 	}
-	s.place.Strand, s.exec = &s.strand, &s.own
+	s.head, s.place.Strand, s.exec = s, &s.strand, &s.own
 	roots.add(s)
 }
 
@@ -303,25 +310,6 @@ func (s *Scope) Path() string {
 		return s.path()
 	}
 	return name
-}
-
-// path is Path for a scope that has been entered.
-func (s *Scope) path() string {
-	if s.up == nil {
-		return s.nameNow()
-	}
-	return join(pathOf(s.up), s.nameNow())
-}
-
-// pathOf returns the path of the scope or task that p stands for.
-func pathOf(p *park.Place) string {
-	switch o := p.Owner.(type) {
-	case *Scope:
-		return o.path()
-	case *Child:
-		return o.path()
-	}
-	return ""
 }
 
 // scopeOf returns the scope that p is in: the one whose body it is, or the one
