@@ -174,15 +174,16 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// ErrorType returns the word of the first failure.
+// ErrorType returns the word of the first failure, or its type's name.
 func (e *Error) ErrorType() string {
-	if len(e.Failures) > 0 {
-		var typed interface{ ErrorType() string }
-		if errors.As(e.Failures[0].Err, &typed) {
-			return typed.ErrorType()
-		}
+	if len(e.Failures) == 0 {
+		return "failure"
 	}
-	return "failure"
+	var typed interface{ ErrorType() string }
+	if errors.As(e.Failures[0].Err, &typed) {
+		return typed.ErrorType()
+	}
+	return fmt.Sprintf("%T", e.Failures[0].Err)
 }
 
 // PanicError is a panic in a task or body, with the stack of the panic site.
