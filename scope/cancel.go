@@ -251,20 +251,30 @@ func (s *Scope) doneCause() *CanceledError {
 
 var errDone = errors.New("the scope has ended")
 
-// fail records a failure of the task c, or of the body if c is nil, and
-// cancels the scope for it.
-func (s *Scope) fail(c *Child, err error, panicked bool) {
+// fail records a failure of the body and cancels the scope for it.
+func (s *Scope) fail(err error, panicked bool) {
+	if cause := s.record(nil, err, panicked); cause != nil {
+		s.cancel(cause, false)
+	}
+}
+
+// record lists a failure of the task c, or of the body if c is nil, and returns
+// the cause to cancel the scope with: nil if the error was listed before, and
+// so somebody else does.
+func (s *Scope) record(c *Child, err error, panicked bool) *CanceledError {
 	e := &CanceledError{Kind: KindBodyFailed, Scope: s.path(), Reason: err, At: time.Now(), Span: s.span.Context()}
 	if c != nil {
 		e.Kind, e.Task, e.Span = KindTaskFailed, c.path(), c.span.Context()
 	}
 	s.mu.Lock()
-	s.failed.add(Failure{Task: e.Task, Err: err, Span: e.Span})
+	defer s.mu.Unlock()
+	if !s.failed.add(Failure{Task: e.Task, Err: err, Span: e.Span}) {
+		return nil
+	}
 	if p, ok := err.(*PanicError); ok && panicked && s.failed.panic == nil { //nolint:errorlint // panicked says it is one
 		s.failed.panic = p
 	}
-	s.mu.Unlock()
-	s.cancel(e, false)
+	return e
 }
 
 // explain is what spans say of a cancellation.

@@ -13,11 +13,12 @@ type failures struct {
 // many is from how many failures on a map is cheaper than a look at each.
 const many = 16
 
-// add lists f unless its error, or every leaf of its join, is listed already.
-func (l *failures) add(f Failure) {
+// add lists f, and reports false if its error, or every leaf of its join, is
+// listed already.
+func (l *failures) add(f Failure) bool {
 	f.Err = filterJoin(f.Err, func(leaf error) bool { return !l.has(leaf) })
 	if f.Err == nil || l.has(f.Err) {
-		return
+		return false
 	}
 	l.list = append(l.list, f)
 	if len(l.list) == many {
@@ -28,6 +29,7 @@ func (l *failures) add(f Failure) {
 	} else if len(l.list) > many {
 		l.remember(f.Err)
 	}
+	return true
 }
 
 func (l *failures) remember(err error) {

@@ -206,9 +206,9 @@ func (c *Child) handled(e ending) ending {
 	capture.Do(c.place.Ctx, h, h)
 	switch {
 	case h.out.Panic != nil:
-		c.scope.taskFailed(c, panicError(h.out.Panic, c.path()), true)
+		c.failBeside(panicError(h.out.Panic, c.path()), true)
 	case h.out.Goexit:
-		c.scope.taskFailed(c, ErrGoexit, false)
+		c.failBeside(ErrGoexit, false)
 	case h.ok:
 		return ending{state: Succeeded, begun: true}
 	}
@@ -233,18 +233,27 @@ func (h *handling) Run(ctx context.Context) error {
 func (h *handling) End(out capture.Outcome) { h.out = out }
 
 // conclude ends the task, in the order of R41: result stored, state published,
-// Done closed, callbacks, span ended; the caller then releases the scope. The
-// scope hears of a failure right after Done closed: whoever waits sees the
-// failure and not the cancellation that follows from it (R31).
+// Done closed, callbacks, span ended; the caller then releases the scope.
+//
+// A failure is listed first, so that whoever passes the error on comes second,
+// and cancels the scope right after Done closed: whoever waits sees the failure
+// and not the cancellation that follows from it (R31).
 func (c *Child) conclude(e ending) {
-	job := c.job
+	job, s := c.job, c.scope
+	var cause *CanceledError
+	if e.failed && s.failsFor(e.panic) {
+		cause = s.record(c, e.err, e.panic)
+	}
 	c.publish(e.state, e.err)
-	if e.failed {
-		c.scope.taskFailed(c, e.err, e.panic)
+	if cause != nil {
+		s.cancel(cause, false)
+	}
+	if e.failed && s.onError != nil {
+		c.supervised(e.err)
 	}
 	if c.finishes {
 		if err := job.(seam.Finisher).Finished(); err != nil {
-			c.scope.taskFailed(c, panicError(&capture.Panic{Value: err}, c.path()), true)
+			c.failBeside(panicError(&capture.Panic{Value: err}, c.path()), true)
 		}
 	}
 	if c.kind.main {
@@ -252,6 +261,20 @@ func (c *Child) conclude(e ending) {
 	}
 	if c.span != nil {
 		c.span.End(c.outcome(e))
+	}
+}
+
+// failsFor reports whether a task's failure fails the scope. Under supervision
+// it does not, except for a panic that no handler would hear of.
+func (s *Scope) failsFor(panicked bool) bool {
+	return !s.isSupervised || panicked && s.onError == nil
+}
+
+// failBeside fails the scope for something other than the task's own outcome:
+// a panic in a handler or callback.
+func (c *Child) failBeside(err error, panicked bool) {
+	if cause := c.scope.record(c, err, panicked); cause != nil {
+		c.scope.cancel(cause, false)
 	}
 }
 
@@ -310,22 +333,16 @@ func (c *Child) endedByScope(err error) bool {
 	return c.scope.std.Err() != nil && err == error(c.scope.causeOfStd())
 }
 
-// taskFailed hands a task's failure to whom the scope's policy says.
-func (s *Scope) taskFailed(c *Child, err error, panicked bool) {
-	if !s.supervised || s.onError == nil && panicked {
-		s.fail(c, err, panicked)
-		return
-	}
-	if s.onError == nil {
-		return
-	}
-	h := &handling{handle: func(_ context.Context, err error) bool { s.onError(err); return true }, err: err}
+// supervised hands the task's failure to the scope's handler (R32).
+func (c *Child) supervised(err error) {
+	onError := c.scope.onError
+	h := &handling{handle: func(_ context.Context, err error) bool { onError(err); return true }, err: err}
 	capture.Do(c.place.Ctx, h, h)
 	switch {
 	case h.out.Panic != nil:
-		s.fail(c, panicError(h.out.Panic, c.path()), true)
+		c.failBeside(panicError(h.out.Panic, c.path()), true)
 	case h.out.Goexit:
-		s.fail(c, ErrGoexit, false)
+		c.failBeside(ErrGoexit, false)
 	}
 }
 

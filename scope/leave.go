@@ -36,14 +36,14 @@ func (s *Scope) leave(out capture.Outcome) error {
 func (s *Scope) takeBody(out capture.Outcome) (ended bool) {
 	switch {
 	case out.Panic != nil:
-		s.fail(nil, panicError(out.Panic, ""), true)
+		s.fail(panicError(out.Panic, ""), true)
 	case out.Goexit:
-		s.fail(nil, ErrGoexit, false)
+		s.fail(ErrGoexit, false)
 	case out.Err != nil:
 		awaitDue(s.place.Ctx, s.timed)
 		failure, canceled := split(s.place.Ctx, out.Err)
 		if failure != nil {
-			s.fail(nil, failure, false)
+			s.fail(failure, false)
 		}
 		return canceled
 	}

@@ -109,8 +109,8 @@ func Limit(n int) Option {
 	return limitOption(n)
 }
 
-// Supervise hands a task's failure to onError, on the task's goroutine, and
-// lets the others go on: Run fails only through its body. A panic is a failure
+// Supervise hands a task's failure to onError, on the task's goroutine (so
+// several calls may run at once), and lets the others go on: Run fails only through its body. A panic is a failure
 // too and reaches onError as a *[PanicError]. With a nil onError errors are
 // dropped, but a panic still cancels the scope and is raised by Run.
 func Supervise(onError func(err error)) Option { return superviseOption{onError} }
@@ -161,18 +161,18 @@ func By(ctx context.Context) CancelOption { return byOption{ctx} }
 
 // config is what the options of a scope say.
 type config struct {
-	name       string
-	timeout    *time.Duration
-	deadline   time.Time // fixed
-	movable    bool
-	movableAt  time.Time
-	moveOn     bool
-	shield     bool
-	limit      int
-	supervised bool
-	onError    func(error)
-	asErrors   bool
-	signals    *signalsOption
+	name         string
+	timeout      *time.Duration
+	deadline     time.Time // fixed
+	movable      bool
+	movableAt    time.Time
+	moveOn       bool
+	shield       bool
+	limit        int
+	isSupervised bool
+	onError      func(error)
+	asErrors     bool
+	signals      *signalsOption
 }
 
 func (c *config) apply(opts []Option) {
@@ -196,7 +196,7 @@ func (c *config) apply(opts []Option) {
 		case limitOption:
 			c.limit = int(o)
 		case superviseOption:
-			c.supervised, c.onError = true, o.onError
+			c.isSupervised, c.onError = true, o.onError
 		case panicsOption:
 			c.asErrors = true
 		case signalsOption:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,4 +113,23 @@ func tkGoroutine() string {
 	s := string(buf[:runtime.Stack(buf, false)])
 	s, _, _ = strings.Cut(s, " [")
 	return s
+}
+
+// tkLog collects what several tasks have to say, in order. Virtual time orders
+// tasks, but not in the eyes of the race detector.
+type tkLog[T any] struct {
+	mu  sync.Mutex
+	all []T
+}
+
+func (l *tkLog[T]) add(v T) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, v)
+}
+
+func (l *tkLog[T]) get() []T {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]T(nil), l.all...)
 }
