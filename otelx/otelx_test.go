@@ -164,7 +164,7 @@ func TestStatus(t *testing.T) {
 			require.Equal(t, sdktrace.Status{Code: c.code, Description: c.text}, s.Status())
 			got := map[string]string{}
 			for _, kv := range s.Attributes() {
-				got[string(kv.Key)] = kv.Value.Emit()
+				got[string(kv.Key)] = kv.Value.String()
 			}
 			require.Equal(t, c.errorType, got["error.type"])
 			require.Equal(t, c.o.Result.String(), got["corral.task.result"])

@@ -79,7 +79,7 @@ func (s *SpanStart) attributes() []attribute.KeyValue {
 	case "task":
 		attrs = append(attrs,
 			attrTaskName.String(s.Name),
-			attrTaskID.Int64(int64(s.ID)), //nolint:gosec // a counter
+			attrTaskID.Int64(int64(s.ID)),
 			attrScheduleDelay.Float64(s.ScheduleDelay.Seconds()))
 		if s.Background {
 			attrs = append(attrs, attrBackground.Bool(true))

@@ -148,7 +148,7 @@ func (s *Scope) CancelCalled() bool {
 		return s.called
 	}
 	now := time.Now()
-	return s.due != nil && context.Cause(s.std) == error(s.due) ||
+	return s.due != nil && sameError(context.Cause(s.std), s.due) ||
 		s.std.Err() == nil && (reached(s.deadline, now) || s.movable && reached(s.movableAt, now))
 }
 

@@ -330,7 +330,7 @@ func (c *Child) release(e ending) (body *park.Ticket) {
 
 // endedByScope reports whether a task's cancellation was its scope's.
 func (c *Child) endedByScope(err error) bool {
-	return c.scope.std.Err() != nil && err == error(c.scope.causeOfStd())
+	return c.scope.std.Err() != nil && sameError(err, c.scope.causeOfStd())
 }
 
 // supervised hands the task's failure to the scope's handler (R32).

@@ -155,7 +155,7 @@ func (s *Scope) outsideCause() *CanceledError {
 func raise(p *PanicError, all *Error) *PanicError {
 	var beside []Failure
 	for _, f := range all.Failures {
-		if f.Err != error(p) {
+		if !sameError(f.Err, p) {
 			beside = append(beside, f)
 		}
 	}
