@@ -216,8 +216,8 @@ func TestR30_SameErrorOnceAmongMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			for i := range 100 {
-				scope.Go(ctx, tkFailAt(time.Duration(2*i)*time.Second, fmt.Errorf("%d", i)))
-				scope.Go(ctx, tkFailAt(time.Duration(2*i+1)*time.Second, tkErrA))
+				scope.Go(ctx, tkFailAt(time.Duration(2*i+1)*time.Second, fmt.Errorf("%d", i)))
+				scope.Go(ctx, tkFailAt(time.Duration(2*i+2)*time.Second, tkErrA))
 			}
 			return nil
 		})
@@ -230,6 +230,7 @@ func TestR30_EqualTextIsNotSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(time.Second, errors.New("x")))
+			synctest.Wait()
 			return errors.New("x")
 		})
 		require.Len(t, tkFailures(t, err), 2)
@@ -241,7 +242,7 @@ func TestR30_UncomparableErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			for i := range 40 {
-				scope.Go(ctx, tkFailAt(time.Duration(i)*time.Second, tkList{fmt.Sprint(i)}))
+				scope.Go(ctx, tkFailAt(time.Duration(i+1)*time.Second, tkList{fmt.Sprint(i)}))
 			}
 			return nil
 		})
@@ -304,4 +305,9 @@ func TestR30_NoFailure(t *testing.T) {
 		}))
 		require.Equal(t, time.Second, time.Since(start))
 	})
+}
+
+// tkFailAt fails at that time, cancelled or not.
+func tkFailAt(d time.Duration, err error) func(context.Context) error {
+	return func(context.Context) error { time.Sleep(d); return err }
 }

@@ -35,14 +35,14 @@ func TestR32_FailureTouchesNobody(t *testing.T) {
 // R32: each failure is handed over, also the same value twice.
 func TestR32_EachFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen []error
+		var seen tkLog[error]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(2*time.Second, tkErrB))
 			scope.Go(ctx, tkFailAt(1*time.Second, tkErrA))
 			scope.Go(ctx, tkFailAt(3*time.Second, tkErrA))
 			return nil
-		}, scope.Supervise(func(err error) { seen = append(seen, err) })))
-		require.Equal(t, []error{tkErrA, tkErrB, tkErrA}, seen)
+		}, scope.Supervise(seen.add)))
+		require.Equal(t, []error{tkErrA, tkErrB, tkErrA}, seen.get())
 	})
 }
 
@@ -321,6 +321,7 @@ func TestR33_InCancelledScope(t *testing.T) {
 			s.Cancel(nil)
 			return nil
 		}))
-		require.True(t, seen == tkErrA)
+		require.ErrorIs(t, seen, tkErrA)
+		require.NotErrorIs(t, seen, context.Canceled)
 	})
 }

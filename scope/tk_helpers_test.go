@@ -39,11 +39,6 @@ func tkFail(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-// tkFailAt fails at that time, cancelled or not.
-func tkFailAt(d time.Duration, err error) func(context.Context) error {
-	return func(context.Context) error { time.Sleep(d); return err }
-}
-
 func tkNothing(context.Context) error { return nil }
 
 func tkBoom(context.Context) error { tkPanicSite("boom"); return nil }

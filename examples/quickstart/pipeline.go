@@ -93,8 +93,8 @@ func (p *pipeline) signals() scope.Option {
 	return scope.Signals(p.grace)
 }
 
-// walk puts the name of every regular file into files. What it puts is waited
-// for by hash: here is where the walk is held back.
+// walk puts the name of every regular file into files. When that is full, Put
+// waits: the walk never gets far ahead of the hashing.
 func (p *pipeline) walk(ctx context.Context, files *fileQueue, results *resultQueue) error {
 	stopping := scope.Stopping(ctx)
 	return fs.WalkDir(p.tree, ".", func(name string, d fs.DirEntry, err error) error {
@@ -115,8 +115,8 @@ func (p *pipeline) walk(ctx context.Context, files *fileQueue, results *resultQu
 	})
 }
 
-// hash runs a task for each file, in a scope that runs no more than workers of
-// them at once: Go waits while there is no turn.
+// hash runs a task for each file, in a scope that lets no more than workers of
+// them run at once: Go waits for a turn.
 func (p *pipeline) hash(ctx context.Context, files *fileQueue, results *resultQueue) error {
 	return scope.Run(ctx, func(ctx context.Context) error {
 		return each(ctx, files, func(name string) {
@@ -176,7 +176,7 @@ type cancelableReader struct {
 }
 
 func (r cancelableReader) Read(p []byte) (int, error) {
-	if false {
+	if r.ctx.Err() != nil {
 		return 0, context.Cause(r.ctx)
 	}
 	return r.Reader.Read(p)

@@ -49,13 +49,17 @@ func (p *progress) showOn(w io.Writer) func(ctx context.Context) error {
 	}
 }
 
-// isTerminal reports whether w is a terminal, as far as can be told without
-// asking the system for more than the kind of file.
+// isTerminal reports whether w is a terminal, as far as the standard library can
+// tell: a character device, and not the null one.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok || os.Getenv("TERM") == "dumb" {
 		return false
 	}
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }
