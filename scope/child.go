@@ -86,11 +86,11 @@ type Child struct {
 	err     error
 	done    chan struct{} // made when asked for
 	waiters park.Line
-	inner   *Scope    // scopes opened by the task, newest first
-	exit    park.Line // the task itself, waiting for those
-	raised  bool      // cancelled with Raise
-	sealed  bool      // no scope is opened in it any more
-	gone    bool      // it is done
+	inner   *Scope         // scopes opened by the task, newest first
+	exit    park.Line      // the task itself, waiting for those
+	raised  *CanceledError // the cause that was given with Raise, or nil
+	sealed  bool           // no scope is opened in it any more
+	gone    bool           // it is done
 }
 
 type taskKind struct{ background, main, newRoot bool }
@@ -187,9 +187,7 @@ func (c *Child) Done() <-chan struct{} {
 // waits for itself, or for one it runs inside of, gets an error at once. It
 // panics if ctx is nil.
 func (c *Child) Wait(ctx context.Context) error {
-	if ctx == nil {
-		panic("scope: Wait with a nil ctx: pass the ctx of the scope or task that waits")
-	}
+	mustHave(ctx, "Wait")
 	op, canceled := park.Begin(ctx)
 	err := c.wait(&op, canceled)
 	if op.Traced() {
@@ -269,7 +267,9 @@ func (c *Child) cancel(e *CanceledError, raise bool) bool {
 		c.mu.Unlock()
 		return false
 	}
-	c.raised = raise
+	if raise {
+		c.raised = e
+	}
 	what, _, under := c.strand.Waiting()
 	live := under != nil && under.Err() == nil
 	own.cancel(e)

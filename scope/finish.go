@@ -56,7 +56,8 @@ func (c *Child) exited() {
 
 // neverBegan is the ending of a task that was cancelled before it began.
 func (c *Child) neverBegan() ending {
-	return ending{state: Canceled, err: CauseOf(c.place.Ctx), failed: c.raised}
+	cause := CauseOf(c.place.Ctx)
+	return ending{state: Canceled, err: cause, failed: c.wasRaised(cause)}
 }
 
 // begin starts the task's span and deadline.
@@ -197,7 +198,14 @@ func (c *Child) sortFailure(out capture.Outcome) ending {
 	if cause == c.due { // its own time was up: nobody else knows, so it fails
 		return ending{state: Failed, err: cause, begun: true, failed: true}
 	}
-	return ending{state: Canceled, err: cause, begun: true, failed: c.raised}
+	return ending{state: Canceled, err: cause, begun: true, failed: c.wasRaised(cause)}
+}
+
+// wasRaised reports whether cause was given with [Raise].
+func (c *Child) wasRaised(cause *CanceledError) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cause == c.raised
 }
 
 // handled offers a failure to the task's error handler (R33).

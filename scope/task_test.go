@@ -350,6 +350,14 @@ func TestProgrammingErrors(t *testing.T) {
 	} {
 		require.PanicsWithValue(t, want, f)
 	}
+	for _, f := range []func(){
+		func() { _ = scope.Sleep(none, 1) }, func() { _ = scope.Checkpoint(none) }, func() { _ = new(scope.Child).Wait(none) },
+	} {
+		func() {
+			defer func() { require.Contains(t, recover(), "scope: ") }()
+			f()
+		}()
+	}
 	require.PanicsWithValue(t, scope.ErrNoScope, func() { scope.Go(bg, named) })
 	require.EqualError(t, scope.ErrNoScope, "scope: ctx carries no scope: pass the ctx of a scope.Run body or of a task, or say which scope with scope.In(s)")
 	require.EqualError(t, scope.ErrInUse, "scope: Run was called twice on one Scope: a scope runs once, make a new one")

@@ -16,6 +16,7 @@ import (
 // returns nil. A long computation calls it now and then. It is Trio's
 // checkpoint.
 func Checkpoint(ctx context.Context) error {
+	mustHave(ctx, "Checkpoint")
 	if err := park.Check(ctx); err != nil {
 		return err
 	}
@@ -26,6 +27,7 @@ func Checkpoint(ctx context.Context) error {
 // Sleep waits for d, or until ctx is cancelled, and then returns why. With a d
 // that is not positive it is a [Checkpoint].
 func Sleep(ctx context.Context, d time.Duration) error {
+	mustHave(ctx, "Sleep")
 	if d <= 0 {
 		return Checkpoint(ctx)
 	}
@@ -35,6 +37,13 @@ func Sleep(ctx context.Context, d time.Duration) error {
 // SleepUntil is [Sleep] with a point in time.
 func SleepUntil(ctx context.Context, t time.Time) error {
 	return Sleep(ctx, time.Until(t))
+}
+
+// mustHave refuses a nil ctx.
+func mustHave(ctx context.Context, call string) {
+	if ctx == nil {
+		panic("scope: " + call + " with a nil ctx: pass the ctx of the scope or task that waits")
+	}
 }
 
 type sleeping struct{}

@@ -1,5 +1,7 @@
 package sync
 
+import "context"
+
 // Option shapes a primitive. A nil Option is ignored.
 type Option interface{ applySync() }
 
@@ -19,4 +21,11 @@ func nameOf(opts []Option) string {
 		}
 	}
 	return name
+}
+
+// mustHave refuses a nil ctx.
+func mustHave(ctx context.Context, call string) {
+	if ctx == nil {
+		panic("sync: " + call + " with a nil ctx: pass the ctx of the scope or task that calls")
+	}
 }

@@ -79,6 +79,7 @@ func (q *Queue[T]) roomLocked() bool { return q.maxsize == 0 || q.items.n < q.ma
 // Put adds an item, waiting while the queue is full. It returns the
 // cancellation of ctx, or [ErrQueueClosed]; then the item was not stored.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
+	mustHave(ctx, "Put")
 	op, err := park.Begin(ctx)
 	if err == nil {
 		err = q.put(&op, item[T]{v, q.origin(ctx, &op)})
@@ -120,6 +121,7 @@ func (q *Queue[T]) tryPutLocked(it item[T]) (done bool, err error) {
 // TryPut adds an item, or returns [ErrQueueFull] if it would have to wait or
 // [ErrQueueClosed]. It never blocks; ctx only places the span.
 func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
+	mustHave(ctx, "TryPut")
 	op := park.BeginTry(ctx)
 	it := item[T]{v, q.origin(ctx, &op)}
 	q.mu.Lock()
@@ -135,6 +137,7 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 // Get takes the oldest item, waiting while there is none. It returns the
 // cancellation of ctx, or [ErrQueueClosed] when the queue is closed and empty.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
+	mustHave(ctx, "Get")
 	op, err := park.Begin(ctx)
 	var it item[T]
 	if err == nil {
@@ -179,6 +182,7 @@ func (q *Queue[T]) tryGetLocked() (it item[T], done bool, err error) {
 // [ErrQueueClosed] if there will be none. It never blocks; ctx only places the
 // span.
 func (q *Queue[T]) TryGet(ctx context.Context) (v T, err error) {
+	mustHave(ctx, "TryGet")
 	op := park.BeginTry(ctx)
 	q.mu.Lock()
 	it, done, err := q.tryGetLocked()

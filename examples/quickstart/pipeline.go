@@ -23,11 +23,12 @@ import (
 //	walk ──files──▶ hash, a task for each file ──results──▶ count
 type pipeline struct {
 	tree    fs.FS
-	workers int           // files hashed at once
-	strict  bool          // a file that cannot be read fails the run
-	timeout time.Duration // not positive: none
-	grace   time.Duration // how long a first Ctrl-C waits for files on their way; 0: signals are left alone
-	show    func(ctx context.Context) error
+	workers int                             // files hashed at once
+	strict  bool                            // a file that cannot be read fails the run
+	timeout time.Duration                   // not positive: none
+	grace   time.Duration                   // how long a first Ctrl-C waits for files on their way; 0: signals are left alone
+	show    func(ctx context.Context) error // nil, or a task that shows the progress
+
 	progress
 }
 
@@ -150,6 +151,8 @@ func (p *pipeline) onUnreadable(name string, results *resultQueue) scope.TaskOpt
 // to it tells in a trace which file this was.
 func (p *pipeline) hashFile(ctx context.Context, name string) (result, error) {
 	r := result{name: name}
+	span := trace.SpanFromContext(ctx)
+	span.SetAttributes(attribute.String("file.path", name))
 	began := time.Now()
 	f, err := p.tree.Open(name)
 	if err != nil {
@@ -164,7 +167,7 @@ func (p *pipeline) hashFile(ctx context.Context, name string) (result, error) {
 	}
 	h.Sum(r.sum[:0])
 	r.took = time.Since(began)
-	trace.SpanFromContext(ctx).SetAttributes(attribute.String("file.path", name), attribute.Int64("file.size", r.size))
+	span.SetAttributes(attribute.Int64("file.size", r.size))
 	return r, nil
 }
 

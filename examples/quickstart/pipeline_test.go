@@ -317,7 +317,9 @@ func TestSignals(t *testing.T) {
 				t.Errorf("interrupted: %v, error %v", rep.interrupted, err)
 			}
 			found := int(p.found.Load())
-			if twice && rep.files != 0 || !twice && rep.files != found || found > 80 {
+			// The second signal reaches one task before the other: those in
+			// the middle of a file may get it done.
+			if twice && rep.files > p.workers || !twice && rep.files != found || found > 80 {
 				t.Errorf("%d of %d files", rep.files, found)
 			}
 		})
