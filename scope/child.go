@@ -82,15 +82,15 @@ type Child struct {
 	turn       *turn // in line for one of Limit's turns
 	holds      bool  // one of them
 
-	mu      sync.Mutex // guards the rest; taken after the scope's
-	err     error
-	done    chan struct{} // made when asked for
-	waiters park.Line
-	inner   *Scope         // scopes opened by the task, newest first
-	exit    park.Line      // the task itself, waiting for those
-	raised  *CanceledError // the cause that was given with Raise, or nil
-	sealed  bool           // no scope is opened in it any more
-	gone    bool           // it is done
+	latch park.Latch // closed when the task is done
+
+	mu     sync.Mutex // guards the rest; taken after the scope's
+	err    error
+	inner  *Scope         // scopes opened by the task, newest first
+	exit   park.Line      // the task itself, waiting for those
+	raised *CanceledError // the cause that was given with Raise, or nil
+	sealed bool           // no scope is opened in it any more
+	gone   bool           // it is done
 }
 
 type taskKind struct{ background, main, newRoot bool }
@@ -168,17 +168,7 @@ func (c *Child) Err() error {
 }
 
 // Done returns a channel that is closed when the task is done.
-func (c *Child) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.isDone() {
-			close(c.done)
-		}
-	}
-	return c.done
-}
+func (c *Child) Done() <-chan struct{} { return c.latch.Channel() }
 
 // Wait waits until the task is done and returns its error, as [Child.Err]
 // does, or the cancellation of ctx; of a task that is done it returns the
@@ -206,13 +196,7 @@ func (c *Child) wait(op *park.Op, canceled error) error {
 	if p := op.Place(); p != nil && c.contains(p) {
 		return errSelfWait
 	}
-	c.mu.Lock()
-	if c.isDone() {
-		defer c.mu.Unlock()
-		return c.err
-	}
-	var t park.Ticket
-	if err := op.Wait(&c.mu, &c.waiters, &t, (*awaiting)(c)); err != nil {
+	if err := c.latch.Await(op, (*awaiting)(c)); err != nil {
 		return err
 	}
 	return c.Err()

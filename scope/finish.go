@@ -300,11 +300,8 @@ func (c *Child) publish(state State, err error) {
 	c.gone = true
 	c.job = nil
 	c.state.Store(uint32(state))
-	c.waiters.ServeAll()
-	if c.done != nil {
-		close(c.done)
-	}
 	c.mu.Unlock()
+	c.latch.Close()
 }
 
 var errMain = errors.New("the main task has ended")

@@ -11,7 +11,16 @@ import (
 	"github.com/corral-go/corral/internal/seam"
 )
 
-func init() { seam.Spawn = spawn }
+func init() {
+	seam.Spawn = spawn
+	seam.ChildLatch = func(c any) *park.Latch { return &c.(*Child).latch }
+	seam.Contains = func(c any, p *park.Place) bool { return c.(*Child).contains(p) }
+	seam.CancelKind = func(s any, kind uint8, reason error, by context.Context) {
+		e, _ := explicit(reason, []CancelOption{By(by)})
+		e.Kind, e.Scope = Kind(kind), s.(*Scope).path()
+		s.(*Scope).cancel(e, false)
+	}
+}
 
 // spawn starts job as the task c, whatever package c comes from.
 func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []TaskOption) {
@@ -142,12 +151,15 @@ func (s *Scope) unlinkLocked(c *Child) (body *park.Ticket) {
 	return nil
 }
 
-// refused ends a task that was not admitted.
+// refused ends a task that was not admitted, or gave up its place in line.
 func (c *Child) refused(err error) {
 	state := Canceled
 	if err == ErrClosed { //nolint:errorlint // admitsLocked's own value
 		state = Failed
 	}
-	c.job = nil
+	job := c.job
 	c.publish(state, err)
+	if c.finishes {
+		_ = job.(seam.Finisher).Finished() // nobody has had it yet: there are no callbacks to panic
+	}
 }

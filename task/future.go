@@ -3,7 +3,6 @@ package task
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,16 +35,18 @@ func Name(name string) FutureOption { return nameOption(name) }
 // trace. A Future must not be copied. All methods may be called from any
 // goroutine; what happened before the result was set is visible to whoever
 // reads it. The model is asyncio's Future.
+//
+//	claim taken → value or error stored → state published → Done closed → callbacks
 type Future[T any] struct {
-	name string
+	name  string
+	trace *origin // where it was made, if that is traced
 
-	state atomic.Uint32 // a scope.State
-
-	mu      sync.Mutex // guards the rest
-	value   T
-	err     error
-	done    chan struct{} // made when asked for
-	waiters park.Line
+	claim     atomic.Uint32 // the state it will have, once somebody sets it
+	state     atomic.Uint32 // a scope.State
+	value     T             // written by who took the claim, before state
+	err       error         // likewise
+	latch     park.Latch    // closed when it is done
+	callbacks callbacks
 }
 
 // NewFuture returns a pending future. ctx only places it in the trace; it may
@@ -60,6 +61,7 @@ func NewFuture[T any](ctx context.Context, opts ...FutureOption) *Future[T] {
 			f.name = string(o)
 		}
 	}
+	f.trace = originOf(ctx)
 	return f
 }
 
@@ -98,20 +100,37 @@ func (f *Future[T]) Cancel(cause error) bool {
 
 var errCanceled = errors.New("Future.Cancel was called")
 
+// settle ends the future, unless somebody was first. Callbacks run here; their
+// panics are raised to the caller when all have run.
 func (f *Future[T]) settle(op string, state scope.State, v T, err error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now := f.State(); now != scope.Pending {
-		return &InvalidStateError{Op: op, State: now}
+	if !f.claim.CompareAndSwap(uint32(scope.Pending), uint32(state)) {
+		return &InvalidStateError{Op: op, State: scope.State(f.claim.Load())}
 	}
 	f.value, f.err = v, err
+	f.trace.settled(f.name, state, err)
 	f.state.Store(uint32(state))
-	f.waiters.ServeAll()
-	if f.done != nil {
-		close(f.done)
-	}
+	f.latch.Close()
+	raise(f.callbacks.run())
 	return nil
 }
+
+// AddDoneCallback has fn called with the future when that is done: once, on the
+// goroutine that sets it, after Done closed; or at once, on this goroutine, if
+// it is done already. Callbacks run in the order they were added and with no
+// lock held: they may add, remove, read and wait. If some panic, the others run
+// all the same, and then the panics are raised to whoever set the future, or
+// added the callback late: the *scope.PanicError, or several joined. It panics
+// if fn is nil.
+func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Callback {
+	if fn == nil {
+		panic("task: AddDoneCallback with a nil function: pass what to call")
+	}
+	return f.callbacks.add(func() { fn(f) })
+}
+
+// RemoveDoneCallback takes registrations back and returns how many it has
+// removed: those that are of this future and have not run.
+func (f *Future[T]) RemoveDoneCallback(cbs ...*Callback) int { return f.callbacks.remove(cbs) }
 
 // State returns Pending, Succeeded, Failed or Canceled.
 func (f *Future[T]) State() scope.State { return scope.State(f.state.Load()) }
@@ -123,17 +142,7 @@ func (f *Future[T]) IsDone() bool { return f.State() != scope.Pending }
 func (f *Future[T]) Canceled() bool { return f.State() == scope.Canceled }
 
 // Done returns a channel that is closed when the future is done.
-func (f *Future[T]) Done() <-chan struct{} {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.done == nil {
-		f.done = make(chan struct{})
-		if f.IsDone() {
-			close(f.done)
-		}
-	}
-	return f.done
-}
+func (f *Future[T]) Done() <-chan struct{} { return f.latch.Channel() }
 
 // Result returns the value or the error: an *[InvalidStateError] while the
 // future is pending, the *scope.CanceledError if it was cancelled. It never
@@ -172,27 +181,21 @@ func (f *Future[T]) Wait(ctx context.Context) (v T, err error) {
 		panic("task: Wait with a nil ctx: pass the ctx of the scope or task that waits")
 	}
 	op, canceled := park.Begin(ctx)
-	v, err = f.wait(&op, canceled)
+	v, err = f.wait(&op, canceled, (*awaiting[T])(f))
 	if op.Traced() {
-		op.End(otelx.Leaf{Kind: "await", Name: f.name}, err)
+		op.End(otelx.Leaf{Kind: "await", Name: f.name, Link: f.trace.context()}, err)
 	}
 	return v, err
 }
 
-func (f *Future[T]) wait(op *park.Op, canceled error) (v T, err error) {
+func (f *Future[T]) wait(op *park.Op, canceled error, what park.Awaited) (v T, err error) {
 	if f.IsDone() {
 		return f.value, f.err
 	}
 	if canceled != nil {
 		return v, canceled
 	}
-	f.mu.Lock()
-	if f.IsDone() {
-		f.mu.Unlock()
-		return f.value, f.err
-	}
-	var t park.Ticket
-	if err := op.Wait(&f.mu, &f.waiters, &t, (*awaiting[T])(f)); err != nil {
+	if err := f.latch.Await(op, what); err != nil {
 		return v, err
 	}
 	return f.value, f.err

@@ -19,6 +19,8 @@ type Task[T any] struct {
 	child scope.Child // one allocation for both
 	fn    func(ctx context.Context) (T, error)
 	value T
+
+	callbacks callbacks
 }
 
 var spawn = seam.Spawn.(func(context.Context, *scope.Child, capture.Job, uintptr, []scope.TaskOption))
@@ -48,6 +50,27 @@ func (j *job[T]) Run(ctx context.Context) error {
 	}
 	return err
 }
+
+// Finished runs the done callbacks.
+func (j *job[T]) Finished() error { return joined(j.callbacks.run()) }
+
+// AddDoneCallback has fn called with the task when that is done: once, on the
+// task's goroutine, after Done closed and before the scope can end; or at once,
+// on this goroutine, if that has happened. Callbacks run in the order they were
+// added and with no lock held: they may add, remove, read and wait. If some
+// panic, the others run all the same, and then the panics count as one of the
+// task's scope; the task's own outcome stays. Those of a callback that was
+// added late are raised here. It panics if fn is nil.
+func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) *Callback {
+	if fn == nil {
+		panic("task: AddDoneCallback with a nil function: pass what to call")
+	}
+	return t.callbacks.add(func() { fn(t) })
+}
+
+// RemoveDoneCallback takes registrations back and returns how many it has
+// removed: those that are of this task and have not run.
+func (t *Task[T]) RemoveDoneCallback(cbs ...*Callback) int { return t.callbacks.remove(cbs) }
 
 // Child returns the task as package scope knows it.
 func (t *Task[T]) Child() *scope.Child { return &t.child }

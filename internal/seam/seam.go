@@ -1,7 +1,13 @@
 // Package seam is the door between package scope and the packages that build
-// on its tasks. What passes through it is not for users, so it is not in
-// scope's public API; scope fills it in when it is initialised.
+// on its tasks. What passes through it is not for users, so it is not in the
+// public API; scope and task fill it in when they are initialised.
 package seam
+
+import (
+	"context"
+
+	"github.com/corral-go/corral/internal/park"
+)
 
 // Spawn starts a task in a Child that its owner embeds. Its type is
 //
@@ -12,7 +18,23 @@ var Spawn any
 
 // A Finisher is a job that wants to know when its task is done: Finished is
 // called once, on the task's goroutine, after Done closed and before the
-// scope lets go of the task. Its error, if any, is a panic of a callback.
+// scope lets go of the task; for a task that was refused, on its spawner's.
+// Its error, if any, is a panic of a callback.
 type Finisher interface {
 	Finished() error
 }
+
+// These take the *scope.Child or *scope.Scope as an any.
+var (
+	// ChildLatch returns what closes when the task is done.
+	ChildLatch func(child any) *park.Latch
+	// Contains reports whether p is the task, or somewhere inside it.
+	Contains func(child any, p *park.Place) bool
+	// CancelKind cancels a scope with a scope.Kind other than explicit, on
+	// behalf of ctx.
+	CancelKind func(scope any, kind uint8, reason error, by context.Context)
+)
+
+// LatchOf returns the latch of a task, future or child, or nil if aw is none of
+// ours. Package task sets it.
+var LatchOf func(aw any) *park.Latch
