@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -20,6 +21,7 @@ type Leaf struct {
 	Link       trace.SpanContext // to link to, if it is valid
 	Err        error
 	Cause      *Cause // if Err is a cancellation
+	Expected   bool   // Err is an answer, not a failure: closed, full, empty
 }
 
 // Leaf records an operation as a span below the one in ctx, with the times it
@@ -41,7 +43,11 @@ func (t *Tracer) Leaf(ctx context.Context, l Leaf) {
 	}
 	t.guard(func() {
 		_, span := t.leaves.Start(ctx, spanName(l.Kind, l.Name), opts...)
-		if l.Err != nil {
+		switch {
+		case l.Err == nil:
+		case l.Expected:
+			span.SetAttributes(attrErrorType.String(semconv.ErrorType(l.Err).Value.AsString()))
+		default:
 			describe(span, l.outcome())
 		}
 		span.End(trace.WithTimestamp(l.End))

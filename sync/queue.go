@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/trace"
@@ -263,7 +264,8 @@ func (q *Queue[T]) origin(ctx context.Context, op *park.Op) trace.SpanContext {
 // end records the operation.
 func (q *Queue[T]) end(op *park.Op, kind string, from trace.SpanContext, err error) {
 	if op.Traced() {
-		op.End(otelx.Leaf{Kind: kind, Name: q.name, Link: from, Size: q.Len(), HasSize: true}, err)
+		expected := errors.Is(err, ErrWouldBlock) || kind == "get" && err == ErrQueueClosed //nolint:errorlint // our own value
+		op.End(otelx.Leaf{Kind: kind, Name: q.name, Link: from, Size: q.Len(), HasSize: true, Expected: expected}, err)
 	}
 }
 
