@@ -178,7 +178,8 @@ func (c *Child) Done() <-chan struct{} { return c.latch.Channel() }
 // panics if ctx is nil.
 func (c *Child) Wait(ctx context.Context) error {
 	mustHave(ctx, "Wait")
-	op, canceled := park.Begin(ctx)
+	var op park.Op
+	canceled := op.Begin(ctx)
 	err := c.wait(&op, canceled)
 	if op.Traced() {
 		op.End(otelx.Leaf{Kind: "await", Name: c.Name(), Link: c.SpanContext()}, err)

@@ -35,7 +35,7 @@ type Queue[T any] struct {
 // item is a value with the context it was put in.
 type item[T any] struct {
 	value T
-	from  trace.SpanContext
+	from  *trace.SpanContext // nil if that is not traced
 }
 
 // entry is a waiting putter's or getter's place in line.
@@ -81,11 +81,14 @@ func (q *Queue[T]) roomLocked() bool { return q.maxsize == 0 || q.items.n < q.ma
 // cancellation of ctx, or [ErrQueueClosed]; then the item was not stored.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	mustHave(ctx, "Put")
-	op, err := park.Begin(ctx)
+	var op park.Op
+	err := op.Begin(ctx)
 	if err == nil {
-		err = q.put(&op, item[T]{v, q.origin(ctx, &op)})
+		err = q.put(&op, item[T]{v, origin(&op, ctx)})
 	}
-	q.end(&op, "put", trace.SpanContext{}, err)
+	if op.Traced() {
+		q.end(&op, "put", nil, err)
+	}
 	return err
 }
 
@@ -123,15 +126,18 @@ func (q *Queue[T]) tryPutLocked(it item[T]) (done bool, err error) {
 // [ErrQueueClosed]. It never blocks; ctx only places the span.
 func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 	mustHave(ctx, "TryPut")
-	op := park.BeginTry(ctx)
-	it := item[T]{v, q.origin(ctx, &op)}
+	var op park.Op
+	op.BeginTry(ctx)
+	it := item[T]{v, origin(&op, ctx)}
 	q.mu.Lock()
 	done, err := q.tryPutLocked(it)
 	q.mu.Unlock()
 	if !done && err == nil {
 		err = ErrQueueFull
 	}
-	q.end(&op, "put", trace.SpanContext{}, err)
+	if op.Traced() {
+		q.end(&op, "put", nil, err)
+	}
 	return err
 }
 
@@ -139,12 +145,17 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 // cancellation of ctx, or [ErrQueueClosed] when the queue is closed and empty.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	mustHave(ctx, "Get")
-	op, err := park.Begin(ctx)
-	var it item[T]
-	if err == nil {
-		it, err = q.get(&op)
+	var op park.Op
+	if err := op.Begin(ctx); err != nil {
+		if op.Traced() {
+			q.end(&op, "get", nil, err)
+		}
+		return v, err
 	}
-	q.end(&op, "get", it.from, err)
+	it, err := q.get(&op)
+	if op.Traced() {
+		q.end(&op, "get", it.from, err)
+	}
 	return it.value, err
 }
 
@@ -184,14 +195,17 @@ func (q *Queue[T]) tryGetLocked() (it item[T], done bool, err error) {
 // span.
 func (q *Queue[T]) TryGet(ctx context.Context) (v T, err error) {
 	mustHave(ctx, "TryGet")
-	op := park.BeginTry(ctx)
+	var op park.Op
+	op.BeginTry(ctx)
 	q.mu.Lock()
 	it, done, err := q.tryGetLocked()
 	q.mu.Unlock()
 	if !done && err == nil {
 		err = ErrQueueEmpty
 	}
-	q.end(&op, "get", it.from, err)
+	if op.Traced() {
+		q.end(&op, "get", it.from, err)
+	}
 	return it.value, err
 }
 
@@ -254,19 +268,22 @@ func (q *Queue[T]) release(e *entry[T], err error) error {
 }
 
 // origin is the context an item is put in, for the span of who gets it.
-func (q *Queue[T]) origin(ctx context.Context, op *park.Op) trace.SpanContext {
+func origin(op *park.Op, ctx context.Context) *trace.SpanContext { //nolint:revive // ctx is op's
 	if !op.Traced() {
-		return trace.SpanContext{}
+		return nil
 	}
-	return trace.SpanContextFromContext(ctx)
+	from := trace.SpanContextFromContext(ctx)
+	return &from
 }
 
 // end records the operation.
-func (q *Queue[T]) end(op *park.Op, kind string, from trace.SpanContext, err error) {
-	if op.Traced() {
-		expected := errors.Is(err, ErrWouldBlock) || kind == "get" && err == ErrQueueClosed //nolint:errorlint // our own value
-		op.End(otelx.Leaf{Kind: kind, Name: q.name, Link: from, Size: q.Len(), HasSize: true, Expected: expected}, err)
+func (q *Queue[T]) end(op *park.Op, kind string, from *trace.SpanContext, err error) {
+	l := otelx.Leaf{Kind: kind, Name: q.name, Size: q.Len(), HasSize: true}
+	l.Expected = errors.Is(err, ErrWouldBlock) || kind == "get" && err == ErrQueueClosed //nolint:errorlint // our own value
+	if from != nil {
+		l.Link = *from
 	}
+	op.End(l, err)
 }
 
 // putting and getting are a queue as others wait for it.

@@ -180,7 +180,8 @@ func (f *Future[T]) Wait(ctx context.Context) (v T, err error) {
 	if ctx == nil {
 		panic("task: Wait with a nil ctx: pass the ctx of the scope or task that waits")
 	}
-	op, canceled := park.Begin(ctx)
+	var op park.Op
+	canceled := op.Begin(ctx)
 	v, err = f.wait(&op, canceled, (*awaiting[T])(f))
 	if op.Traced() {
 		op.End(otelx.Leaf{Kind: "await", Name: f.name, Link: f.trace.context()}, err)

@@ -79,7 +79,8 @@ func (t *StartedTask[T, S]) WaitStarted(ctx context.Context) (s S, err error) {
 	if ctx == nil {
 		panic("task: WaitStarted with a nil ctx: pass the ctx of the scope or task that waits")
 	}
-	op, canceled := park.Begin(ctx)
+	var op park.Op
+	canceled := op.Begin(ctx)
 	if p := op.Place(); p != nil && !t.announced.IsDone() && canceled == nil && seam.Contains(&t.Task.child, p) {
 		err = &InvalidStateError{Op: "WaitStarted in the task itself", State: t.State()}
 	} else {

@@ -11,9 +11,9 @@ import (
 // An Op is one operation on a primitive, from its first check to its leaf
 // span. It lives on the caller's stack:
 //
-//	op, err := park.Begin(ctx)
-//	if err != nil { … op.End(leaf, err); return err }
-//	… lock; if it can be done at once, do it; else err = op.Wait(…)
+//	var op park.Op
+//	err := op.Begin(ctx)
+//	if err == nil { … lock; if it can be done at once, do it; else err = op.Wait(…) }
 //	if op.Traced() { op.End(leaf, err) }
 type Op struct {
 	ctx     context.Context
@@ -26,26 +26,25 @@ type Op struct {
 
 // Begin starts an operation that may block: its error is the cancellation of
 // ctx, and then nothing may be done (R2).
-func Begin(ctx context.Context) (Op, error) {
-	op := BeginTry(ctx)
-	return op, Check(ctx)
+func (op *Op) Begin(ctx context.Context) error {
+	op.BeginTry(ctx)
+	return Check(ctx)
 }
 
 // BeginTry starts an operation that never blocks and does not care for
 // cancellation: its ctx only places the span.
-func BeginTry(ctx context.Context) Op {
-	op := Op{ctx: ctx, place: PlaceOf(ctx)}
-	if op.place != nil && op.place.Ctx == ctx {
-		op.tracer = op.place.Tracer
+func (op *Op) BeginTry(ctx context.Context) {
+	p := PlaceOf(ctx)
+	op.ctx, op.place = ctx, p
+	var tracer *otelx.Tracer
+	if p != nil && p.Ctx == ctx {
+		tracer = p.Tracer
 	} else {
-		op.tracer = otelx.TracerOf(ctx)
+		tracer = otelx.TracerOf(ctx)
 	}
-	if op.tracer.Leaves() {
-		op.start = time.Now()
-	} else {
-		op.tracer = nil
+	if tracer.Leaves() {
+		op.tracer, op.start = tracer, time.Now()
 	}
-	return op
 }
 
 // Wait is [Wait] for this operation.
