@@ -13,7 +13,7 @@
 //     go with a sync.WaitGroup 385 (two cores, Go 1.26).
 //
 // What a pool would be wanted for is reuse: a goroutine that has grown its
-// stack runs the next task at 0.18 to 0.38 of the cost of a new one. So up to
-// eight goroutines rest between jobs ([Executor.Go] hands the job to the one
-// that rests shortest), and the rest go home.
+// stack runs the next task at 0.18 to 0.38 of the cost of a new one. So a
+// goroutine that ends its job takes the next that waits, up to eight rest when
+// there is none, and the others go home.
 package executor

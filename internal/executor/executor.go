@@ -2,7 +2,6 @@ package executor
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/sourcegraph/conc"
 )
@@ -23,111 +22,153 @@ type Job interface {
 // An Executor runs jobs on goroutines of its own. It belongs to one root
 // scope, never to the package: a goroutine of a process-wide pool would
 // deadlock a synctest bubble. The zero Executor is ready to use.
+//
+// Every waiting job has a goroutine of its own under way, so that jobs that
+// block never hold up others; but it runs on whichever goroutine is free first.
+// A burst of short jobs so needs few goroutines: one that ends its job takes
+// the next, and Go starts no more of them while enough are under way.
 type Executor struct {
 	goroutines conc.WaitGroup
-	jobs       atomic.Int64 // that have come so far
-	busy       atomic.Int64 // that have not ended
-	resting    atomic.Int64 // length of idle
-	ending     atomic.Bool
 
-	mu     sync.Mutex // guards what follows
-	idle   *worker    // a stack of goroutines at rest
-	closed bool
+	mu      sync.Mutex // guards the rest
+	waiting jobs       // in the order they came
+	coming  int        // goroutines that were started or woken and have not taken a job; ≥ waiting, until they do
+	busy    int        // goroutines that run a job
+	idle    *worker    // a stack of goroutines at rest
+	resting int        // its length
+	seen    int        // jobs so far
+	ending  bool
+	closed  bool
+	quiet   chan struct{} // closed when none is coming; made by Close if it has to wait for that
+	loop    func()        // work, as a value that is made once
 }
 
-// worker is a goroutine at rest. Its channel has room for the next job, so
-// that handing it over never blocks; nil sends it home.
+// worker is a goroutine at rest. Its channel has room for the one signal that
+// ends the rest.
 type worker struct {
 	next *worker
-	job  chan Job
+	up   chan struct{}
 }
 
-// Go runs j on a goroutine at rest, or else on a new one. It never blocks.
+// Go has j run on a goroutine that is free, or else on a new one. It never
+// blocks.
 func (e *Executor) Go(j Job) {
-	e.jobs.Add(1)
-	e.busy.Add(1)
-	if w := e.wake(); w != nil {
-		w.job <- j
+	e.mu.Lock()
+	e.seen++
+	e.waiting.push(j)
+	if e.coming >= e.waiting.n {
+		e.mu.Unlock()
 		return
 	}
-	e.goroutines.Go(func() { e.work(j) })
-}
-
-// wake takes the goroutine that rests shortest off the stack, if there is one.
-func (e *Executor) wake() *worker {
-	if e.resting.Load() == 0 {
-		return nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.coming++
 	w := e.idle
 	if w != nil {
 		e.idle, w.next = w.next, nil
-		e.resting.Add(-1)
+		e.resting--
+	} else if e.loop == nil {
+		e.loop = e.work
 	}
-	return w
+	e.mu.Unlock()
+	if w != nil {
+		w.up <- struct{}{}
+		return
+	}
+	e.goroutines.Go(e.loop)
 }
 
-// work runs j, and then whatever comes while the goroutine rests. A job that
-// ends its goroutine by Goexit takes that out of the executor, no more.
-func (e *Executor) work(j Job) {
-	running := true
+// work runs jobs, and rests between them. A job that ends its goroutine by
+// Goexit takes that out of the executor, no more.
+func (e *Executor) work() {
+	running := false
 	defer func() {
 		if running {
-			e.busy.Add(-1)
+			e.mu.Lock()
+			e.busy--
+			e.mu.Unlock()
 		}
 	}()
-	for w := (*worker)(nil); ; j = <-w.job {
-		if running = j != nil; !running {
-			return
-		}
-		j.Execute()
-		running = false
-		e.busy.Add(-1)
-		if w = e.rest(w); w == nil {
+	var w *worker
+	for {
+		j, rest := e.next(&w, running)
+		switch {
+		case j != nil:
+			running = true
+			j.Execute()
+		case rest:
+			running = false
+			<-w.up
+		default:
+			running = false
 			return
 		}
 	}
 }
 
-// rest puts the calling goroutine to rest; nil means it is to go home: enough
-// others rest, or the executor is ending and this was its last job.
-func (e *Executor) rest(w *worker) *worker {
-	if e.resting.Load() >= maxIdle || e.jobs.Load() < restAfter || e.ending.Load() && e.busy.Load() == 0 {
-		return nil
-	}
-	if w == nil {
-		w = &worker{job: make(chan Job, 1)}
-	}
+// next says what the calling goroutine does next: run a job, rest, or go home.
+// It goes home if enough others rest, or if the executor is ending and no job
+// is left that could bring another.
+func (e *Executor) next(w **worker, ran bool) (j Job, rest bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed || e.resting.Load() >= maxIdle {
-		return nil
+	if ran {
+		e.busy--
+	} else {
+		e.coming--
+		if e.coming == 0 && e.quiet != nil {
+			close(e.quiet)
+			e.quiet = nil
+		}
 	}
-	w.next, e.idle = e.idle, w
-	e.resting.Add(1)
-	return w
+	if e.waiting.n > 0 {
+		e.busy++
+		return e.waiting.pop(), false
+	}
+	if e.closed || e.resting >= maxIdle || e.seen < restAfter || e.ending && e.busy == 0 {
+		return nil, false
+	}
+	if *w == nil {
+		*w = &worker{up: make(chan struct{}, 1)}
+	}
+	(*w).next, e.idle = e.idle, *w
+	e.resting++
+	return nil, true
 }
 
 // Ending says that no job will come from outside any more, only from jobs: the
 // last of them need not rest.
-func (e *Executor) Ending() { e.ending.Store(true) }
+func (e *Executor) Ending() {
+	e.mu.Lock()
+	e.ending = true
+	e.mu.Unlock()
+}
 
 // Close sends the goroutines at rest home and waits until all have ended.
 // Every job must have ended, and none may come.
 func (e *Executor) Close() {
-	if e.jobs.Load() == 0 {
+	e.mu.Lock()
+	if e.seen == 0 {
+		e.mu.Unlock()
 		return
 	}
-	e.mu.Lock()
 	e.closed = true
 	w := e.idle
-	e.idle = nil
+	e.coming += e.resting
+	e.idle, e.resting = nil, 0
+	var quiet chan struct{}
+	if e.coming > 0 {
+		quiet = make(chan struct{})
+		e.quiet = quiet
+	}
 	e.mu.Unlock()
 	for w != nil {
 		next := w.next
-		w.job <- nil
+		w.up <- struct{}{}
 		w = next
+	}
+	// A Go may still be about to start a goroutine for a job that another one
+	// has run meanwhile. To count it in while Wait looks would be too late.
+	if quiet != nil {
+		<-quiet
 	}
 	e.goroutines.Wait()
 }

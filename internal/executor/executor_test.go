@@ -59,6 +59,7 @@ func TestJobsFromJobsAfterEnding(t *testing.T) {
 
 // A goroutine at rest is reused; no more than eight rest; none is left.
 func TestReuse(t *testing.T) {
+	goleak.VerifyNone(t) // goroutines of the tests before may be about to end, and would be counted
 	synctest.Test(t, func(t *testing.T) {
 		before := runtime.NumGoroutine()
 		var e executor.Executor
