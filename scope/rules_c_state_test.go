@@ -269,3 +269,31 @@ func TestR42_Names(t *testing.T) {
 	require.Equal(t, "canceling", scope.Canceling.String())
 	require.NotPanics(t, func() { _ = scope.State(99).String() })
 }
+
+// I11: what a snapshot says of a task fits together, whenever it is taken: who
+// waits has begun, who has begun says when, who is done waits for nothing.
+func TestSnapshotFitsTogether(t *testing.T) {
+	s := scope.New(scope.Limit(4))
+	require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
+		watch := scope.Go(ctx, func(ctx context.Context) error {
+			for {
+				for _, c := range s.Snapshot().Tasks {
+					switch {
+					case c.WaitingOn != nil && (c.State == scope.Pending || c.State >= scope.Succeeded):
+						t.Errorf("a task is %v and waits in %s", c.State, c.WaitingOn.Kind)
+					case c.State != scope.Pending && c.State != scope.Canceled && c.Started.IsZero():
+						t.Errorf("a task is %v and has not begun", c.State)
+					}
+				}
+				if err := scope.Checkpoint(ctx); err != nil {
+					return err
+				}
+			}
+		}, scope.Background())
+		for range 5000 {
+			scope.Go(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, time.Microsecond) })
+		}
+		watch.Cancel(nil)
+		return nil
+	}))
+}

@@ -76,12 +76,16 @@ func (s *Scope) Snapshot() Snapshot {
 }
 
 func (c *Child) snapshot() TaskSnapshot {
+	// What it waits for is read first, and the state after it: who waits has
+	// begun, and who is done waits no more (TestSnapshotFitsTogether).
+	what, since, _ := c.strand.Waiting()
+	state := c.State()
 	c.mu.Lock()
 	inner := listOf(c.inner)
-	snap := TaskSnapshot{ID: c.id, Name: c.Name(), Started: c.begunAt(), Span: c.span.Context()}
+	snap := TaskSnapshot{ID: c.id, Name: c.Name(), State: state, Started: c.begunAt(), Span: c.span.Context()}
 	c.mu.Unlock()
-	snap.State, snap.Path = c.State(), c.path()
-	if what, since, _ := c.strand.Waiting(); what != nil {
+	snap.Path = c.path()
+	if what != nil && state < Succeeded {
 		mark := what.Awaited()
 		snap.WaitingOn = &Wait{Kind: mark.Kind, Name: mark.Name, Since: since, Holders: mark.Holders}
 	}
