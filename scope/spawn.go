@@ -15,6 +15,7 @@ func init() {
 	seam.Spawn = spawn
 	seam.ChildLatch = func(c any) *park.Latch { return &c.(*Child).latch }
 	seam.Contains = func(c any, p *park.Place) bool { return c.(*Child).contains(p) }
+	seam.PathOf = func(c any) string { return c.(*Child).path() }
 	seam.CancelKind = func(s any, kind uint8, reason error, by context.Context) {
 		e, _ := explicit(reason, []CancelOption{By(by)})
 		e.Kind, e.Scope = Kind(kind), s.(*Scope).path()

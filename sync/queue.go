@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -23,7 +22,7 @@ type Queue[T any] struct {
 	name    string
 	maxsize int
 
-	mu      sync.Mutex // guards the rest
+	mu      park.Mutex // guards the rest
 	items   ring[item[T]]
 	closed  bool
 	putters park.Line // entries hold the item to put
@@ -94,7 +93,7 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 
 func (q *Queue[T]) put(op *park.Op, it item[T]) error {
 	q.mu.Lock()
-	done, err := q.tryPutLocked(it)
+	done, err := q.tryPutLocked(op, it)
 	if done || err != nil {
 		q.mu.Unlock()
 		return err
@@ -106,13 +105,13 @@ func (q *Queue[T]) put(op *park.Op, it item[T]) error {
 }
 
 // tryPutLocked stores the item, or hands it to the getter that waits longest.
-func (q *Queue[T]) tryPutLocked(it item[T]) (done bool, err error) {
+func (q *Queue[T]) tryPutLocked(op *park.Op, it item[T]) (done bool, err error) {
 	if q.closed {
 		return false, ErrQueueClosed
 	}
 	if t := q.getters.Serve(); t != nil {
 		t.Owner.(*entry[T]).item = it
-		t.Wake()
+		op.Wake(t)
 		return true, nil
 	}
 	if !q.roomLocked() || q.putters.Len() > 0 {
@@ -130,7 +129,7 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 	op.BeginTry(ctx)
 	it := item[T]{v, origin(&op, ctx)}
 	q.mu.Lock()
-	done, err := q.tryPutLocked(it)
+	done, err := q.tryPutLocked(&op, it)
 	q.mu.Unlock()
 	if !done && err == nil {
 		err = ErrQueueFull
@@ -161,7 +160,7 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 
 func (q *Queue[T]) get(op *park.Op) (it item[T], err error) {
 	q.mu.Lock()
-	it, done, err := q.tryGetLocked()
+	it, done, err := q.tryGetLocked(op)
 	if done || err != nil {
 		q.mu.Unlock()
 		return it, err
@@ -175,7 +174,7 @@ func (q *Queue[T]) get(op *park.Op) (it item[T], err error) {
 }
 
 // tryGetLocked takes the oldest item and lets the putter in that waits longest.
-func (q *Queue[T]) tryGetLocked() (it item[T], done bool, err error) {
+func (q *Queue[T]) tryGetLocked(op *park.Op) (it item[T], done bool, err error) {
 	if q.items.n == 0 {
 		if q.closed {
 			err = ErrQueueClosed
@@ -185,7 +184,7 @@ func (q *Queue[T]) tryGetLocked() (it item[T], done bool, err error) {
 	it = q.items.pop()
 	if t := q.putters.Serve(); t != nil {
 		q.items.push(t.Owner.(*entry[T]).item)
-		t.Wake()
+		op.Wake(t)
 	}
 	return it, true, nil
 }
@@ -198,7 +197,7 @@ func (q *Queue[T]) TryGet(ctx context.Context) (v T, err error) {
 	var op park.Op
 	op.BeginTry(ctx)
 	q.mu.Lock()
-	it, done, err := q.tryGetLocked()
+	it, done, err := q.tryGetLocked(&op)
 	q.mu.Unlock()
 	if !done && err == nil {
 		err = ErrQueueEmpty

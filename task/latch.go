@@ -1,16 +1,23 @@
 package task
 
 import (
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/scope"
 )
 
 // latched is what of ours package wait can watch without a goroutine.
-type latched interface{ ending() *park.Latch }
+type latched interface {
+	ending() *park.Latch
+	spanContext() trace.SpanContext
+}
 
-func (f *Future[T]) ending() *park.Latch { return &f.latch }
-func (t *Task[T]) ending() *park.Latch   { return seam.ChildLatch(&t.child) }
+func (f *Future[T]) ending() *park.Latch            { return &f.latch }
+func (f *Future[T]) spanContext() trace.SpanContext { return f.trace.context() }
+func (t *Task[T]) ending() *park.Latch              { return seam.ChildLatch(&t.child) }
+func (t *Task[T]) spanContext() trace.SpanContext   { return t.child.SpanContext() }
 
 func init() {
 	seam.LatchOf = func(aw any) *park.Latch {
@@ -21,5 +28,14 @@ func init() {
 			return seam.ChildLatch(a)
 		}
 		return nil
+	}
+	seam.SpanOf = func(aw any) trace.SpanContext {
+		switch a := aw.(type) {
+		case latched:
+			return a.spanContext()
+		case *scope.Child:
+			return a.SpanContext()
+		}
+		return trace.SpanContext{}
 	}
 }

@@ -1,9 +1,6 @@
 package park
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // A Latch is open, and then closed for good: the end of a task or future. Any
 // number of strands wait for it, a channel stands for it once somebody asks,
@@ -11,19 +8,22 @@ import (
 type Latch struct {
 	closed atomic.Bool
 
-	mu       sync.Mutex // guards the rest; a Watch's own lock is taken under it
+	mu       Mutex // guards the rest; a Teller's own lock is taken under it
 	line     Line
 	done     chan struct{} // made when asked for
 	watchers *Watch
 }
 
-// A Watch is told when a latch closes, for one who waits for many. Told is
-// called once, under the latch's lock: it must not call back.
+// A Watch is told when a latch closes, for one who waits for many.
 type Watch struct {
-	Told       func()
+	To         Teller
 	next, prev *Watch
 	on         *Latch
 }
+
+// A Teller is who a [Watch] tells. Tell is called once, under the latch's lock:
+// it must not call back.
+type Teller interface{ Tell() }
 
 // Close closes the latch: it wakes who waits, tells who watches, and closes
 // the channel. It must be called once.
@@ -34,7 +34,7 @@ func (l *Latch) Close() {
 	l.line.ServeAll()
 	for w := l.watchers; w != nil; w = l.watchers {
 		l.removeLocked(w)
-		w.Told()
+		w.To.Tell()
 	}
 	if l.done != nil {
 		close(l.done)

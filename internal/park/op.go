@@ -49,11 +49,26 @@ func (op *Op) BeginTry(ctx context.Context) {
 
 // Wait is [Wait] for this operation.
 func (op *Op) Wait(mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
-	blocked, err := wait(op.ctx, op.place, mu, line, t, what)
-	op.blocked += blocked
-	op.waited = true
+	_, err := op.WaitFor(mu, line, t, what, 0)
 	return err
 }
+
+// WaitFor is [Op.Wait] that also ends after d, if d is positive: then timedOut
+// is true, t is out of the line and nothing was handed over.
+func (op *Op) WaitFor(mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (timedOut bool, err error) {
+	blocked, err := wait(op.ctx, op.place, mu, line, t, what, d)
+	op.blocked += blocked
+	op.waited = true
+	if err == errTimedOut { //nolint:errorlint // wait's own value
+		return true, nil
+	}
+	return false, err
+}
+
+// Wake wakes a waiter that this operation has served: what it waited for came
+// from here. On a nil ticket it does nothing. [Ticket.Wake] is for a release of
+// which nobody knows who asked for it.
+func (op *Op) Wake(t *Ticket) { t.Wake() }
 
 // Traced reports whether End would record anything.
 func (op *Op) Traced() bool { return op.tracer != nil }

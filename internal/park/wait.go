@@ -2,6 +2,7 @@ package park
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -31,41 +32,56 @@ func Check(ctx context.Context) error {
 // was served and holds what was handed over; an error is the cancellation of
 // ctx, and then t is out of the line and nothing was handed over.
 func Wait(ctx context.Context, mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
-	_, err := wait(ctx, PlaceOf(ctx), mu, line, t, what)
+	_, err := wait(ctx, PlaceOf(ctx), mu, line, t, what, 0)
 	return err
 }
 
 // Join is [Wait] that no cancellation ends: for the end of a scope, which is
 // to see everything inside it end. p is the place of the caller.
 func Join(p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited) {
-	_, _ = wait(nil, p, mu, line, t, what)
+	_, _ = wait(nil, p, mu, line, t, what, 0)
 }
 
-// wait also returns how long it was parked.
-func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited) (time.Duration, error) {
+// wait also returns how long it was parked. A positive d ends it after that
+// time with errTimedOut.
+func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (time.Duration, error) {
 	s, w := strandOf(p)
 	start := time.Now()
 	if s != nil {
 		s.mark(ctx, what, start)
 	}
 	done, governor := watch(ctx, p, s)
+	var alarm <-chan time.Time
+	if d > 0 {
+		alarm = w.setAlarm(d)
+	}
 	line.push(t, w)
 	w.publish(governor)
 	mu.Unlock()
 
+	rang := false
 	if ctx == nil || ctx.Err() == nil || !w.claim(canceled) {
-		w.park(done, nil)
+		rang = w.park(done, alarm)
 	}
-	ok := finish(s, w)
+	if d > 0 {
+		w.alarm.Stop()
+	}
+	served := finish(s, w)
+	Yield()
 	blocked := time.Since(start)
-	if ok {
+	if served && !rang {
 		return blocked, nil
 	}
 	mu.Lock()
 	line.Remove(t)
 	mu.Unlock()
+	if rang {
+		return blocked, errTimedOut
+	}
 	return blocked, CauseOf(ctx)
 }
+
+var errTimedOut = errors.New("park: timed out")
 
 // Sleep parks the caller for d, or until ctx is cancelled.
 func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
@@ -77,18 +93,16 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	if s != nil {
 		s.mark(ctx, what, time.Now())
 	}
-	if w.alarm == nil {
-		w.alarm = time.NewTimer(d)
-	} else {
-		w.alarm.Reset(d)
-	}
+	alarm := w.setAlarm(d)
 	done, governor := watch(ctx, p, s)
 	w.publish(governor)
 	if ctx.Err() == nil || !w.claim(canceled) {
-		w.park(done, w.alarm.C)
+		w.park(done, alarm)
 	}
 	w.alarm.Stop()
-	if finish(s, w) {
+	served := finish(s, w)
+	Yield()
+	if served {
 		return nil
 	}
 	return CauseOf(ctx)

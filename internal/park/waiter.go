@@ -56,6 +56,16 @@ func (w *Waiter) publish(p *Place) {
 	w.state.Store(w.state.Load()&^phaseMask | parked)
 }
 
+// setAlarm sets the waiter's own timer to go off after d.
+func (w *Waiter) setAlarm(d time.Duration) <-chan time.Time {
+	if w.alarm == nil {
+		w.alarm = time.NewTimer(d)
+	} else {
+		w.alarm.Reset(d)
+	}
+	return w.alarm.C
+}
+
 // claim moves a parked waiter to served or canceled; it reports false if it
 // was not parked (any more).
 func (w *Waiter) claim(phase uint64) bool {
@@ -67,23 +77,25 @@ func (w *Waiter) claim(phase uint64) bool {
 func (w *Waiter) wake() { w.ch <- struct{}{} }
 
 // park blocks until the waiter is claimed, claiming it itself when done is
-// closed (canceled) or the alarm goes off (served).
-func (w *Waiter) park(done <-chan struct{}, alarm <-chan time.Time) {
+// closed (canceled) or the alarm goes off (served, and rang is true).
+func (w *Waiter) park(done <-chan struct{}, alarm <-chan time.Time) (rang bool) {
 	if done == nil && alarm == nil {
 		<-w.ch
-		return
+		return false
 	}
 	phase := served
 	select {
 	case <-w.ch:
-		return
+		return false
 	case <-done:
 		phase = canceled
 	case <-alarm:
 	}
 	if !w.claim(phase) {
 		<-w.ch // claimed by somebody else in that instant: its wake-up is on the way
+		return false
 	}
+	return phase == served
 }
 
 // release gives the waiter back after a wait and reports whether it was served.

@@ -6,6 +6,8 @@ package seam
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/corral-go/corral/internal/park"
 )
 
@@ -30,11 +32,17 @@ var (
 	ChildLatch func(child any) *park.Latch
 	// Contains reports whether p is the task, or somewhere inside it.
 	Contains func(child any, p *park.Place) bool
+	// PathOf returns the task's path.
+	PathOf func(child any) string
 	// CancelKind cancels a scope with a scope.Kind other than explicit, on
 	// behalf of ctx.
 	CancelKind func(scope any, kind uint8, reason error, by context.Context)
 )
 
-// LatchOf returns the latch of a task, future or child, or nil if aw is none of
-// ours. Package task sets it.
-var LatchOf func(aw any) *park.Latch
+// These take a task, future or child. Package task sets them.
+var (
+	// LatchOf returns what closes when aw is done, or nil if aw is none of ours.
+	LatchOf func(aw any) *park.Latch
+	// SpanOf returns the span of aw, if it has one.
+	SpanOf func(aw any) trace.SpanContext
+)

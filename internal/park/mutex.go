@@ -1,0 +1,44 @@
+package park
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A Mutex is the lock of a primitive. It is a [sync.Mutex] with a point before
+// it is taken, and one after it is let go, where a test may change the schedule
+// (see [SetSchedule]). It is for locks that are taken while no other is held;
+// those further in are plain ones, since nothing may wait under a lock.
+type Mutex struct{ mu sync.Mutex }
+
+// Lock takes the lock.
+func (m *Mutex) Lock() {
+	Yield()
+	m.mu.Lock()
+}
+
+// Unlock lets the lock go.
+func (m *Mutex) Unlock() {
+	m.mu.Unlock()
+	Yield()
+}
+
+var schedule atomic.Pointer[func()]
+
+// SetSchedule has f called at every point where a schedule may change, until it
+// is called with nil. It is for testkit.
+func SetSchedule(f func()) {
+	if f == nil {
+		schedule.Store(nil)
+		return
+	}
+	schedule.Store(&f)
+}
+
+// Yield is such a point: before a lock of ours is taken, after one is let go,
+// after a wake-up. No lock may be held there.
+func Yield() {
+	if f := schedule.Load(); f != nil {
+		(*f)()
+	}
+}
