@@ -16,9 +16,7 @@ import (
 // Every range over the result begins anew. It panics if ctx or one of aws is
 // nil. It is asyncio.as_completed.
 func AsCompleted[A task.Awaitable](ctx context.Context, aws []A) iter.Seq2[int, A] {
-	if ctx == nil {
-		panic("wait: AsCompleted with a nil ctx: pass the ctx of the scope or task that waits")
-	}
+	mustHave(ctx, "AsCompleted")
 	subjects("AsCompleted", new(group), aws) // refuses nil here, and not first where the loop is
 	return func(yield func(int, A) bool) {
 		g := new(group)
@@ -26,27 +24,31 @@ func AsCompleted[A task.Awaitable](ctx context.Context, aws []A) iter.Seq2[int, 
 		g.look()
 		defer g.leave()
 		g.join()
-		for n := range g.subjects {
-			s := g.next(ctx, n)
-			if s == nil || !yield(s.index, aws[s.index]) {
+		var s *subject
+		for range g.subjects {
+			if s = g.after(ctx, s); s == nil || !yield(s.index, s.aw.(A)) {
 				return
 			}
 		}
 	}
 }
 
-// next waits until more than n subjects are done, and returns number n of them,
-// or nil if ctx is cancelled.
-func (g *group) next(ctx context.Context, n int) *subject {
+// after waits for the subject that tells after s, or for the first one if s is
+// nil. It returns nil if ctx is cancelled.
+func (g *group) after(ctx context.Context, s *subject) *subject {
 	var op park.Op
 	err := begin("AsCompleted", &op, ctx)
-	arrived := func() bool { return len(g.order) > n }
+	g.mu.Lock()
+	g.enough++
+	there := g.holdsLocked()
+	g.mu.Unlock()
 	switch {
 	case err != nil:
-	case !g.peek(arrived) && g.inside(op.Place()):
+	case there:
+	case g.inside(op.Place()):
 		err = errSelfWait
 	default:
-		err = g.await(&op, arrived, 0)
+		err = g.await(&op, 0)
 	}
 	g.end(&op, err)
 	if err != nil {
@@ -54,11 +56,8 @@ func (g *group) next(ctx context.Context, n int) *subject {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.order[n]
-}
-
-func (g *group) peek(holds func() bool) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return holds()
+	if s == nil {
+		return g.first
+	}
+	return s.next
 }

@@ -7,27 +7,29 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/corral-go/corral/internal/executor"
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
 )
 
 // A group watches many subjects for one caller. Each of ours tells it when it
-// ends; for one that is not ours a goroutine of the group's executor does,
-// which leave joins.
+// ends, under its own lock; the others have a goroutine for that. The caller is
+// woken once, when it has what it waits for.
 //
 // Locks: a subject's latch may be locked when mu is taken, never the other way
-// round.
+// round; and under mu nothing of the subjects is asked.
 type group struct {
 	subjects []subject
-	exec     executor.Executor
-	quit     chan struct{} // closed by leave; nil if all are ours
+	foreign  *foreign // nil if all are ours
+	ticket   park.Ticket
 
-	mu     sync.Mutex // guards the rest, and each subject's told
-	line   park.Line  // the caller
-	order  []*subject // those that are done, in the order they were told
-	failed bool       // one of them has
+	mu          sync.Mutex // guards the rest, and each subject's told and next
+	line        park.Line  // the caller
+	first, last *subject   // those that are done, in the order in which they told
+	ended       int        // how many those are
+	failed      bool       // one of them has
+	enough      int        // the caller waits until so many are done,
+	orFailed    bool       // or one has failed
 }
 
 // Tell is called when the subject's latch closes.
@@ -37,89 +39,67 @@ func (s *subject) tell(failed bool) {
 	g := s.group
 	g.mu.Lock()
 	g.noteLocked(s, failed)
-	t := g.line.Serve()
+	var t *park.Ticket
+	if g.holdsLocked() {
+		t = g.line.Serve()
+	}
 	g.mu.Unlock()
 	t.Wake()
 }
 
 func (g *group) noteLocked(s *subject, failed bool) {
-	if s.told {
-		return
-	}
 	s.told = true
-	g.order = append(g.order, s)
+	if g.last == nil {
+		g.first = s
+	} else {
+		g.last.next = s
+	}
+	g.last = s
+	g.ended++
 	g.failed = g.failed || failed
 }
 
-// look notes what is done already, in the order the caller gave.
-func (g *group) look() {
+// holdsLocked reports whether the caller has what it waits for.
+func (g *group) holdsLocked() bool {
+	return g.ended >= g.enough || g.orFailed && g.failed
+}
+
+// look notes what is done already, in the order the caller gave, and reports
+// whether that is all the caller waits for. Nobody tells yet.
+func (g *group) look() bool {
 	for i := range g.subjects {
-		s := &g.subjects[i]
-		if s.done() {
-			failed := s.failed()
-			g.mu.Lock()
-			g.noteLocked(s, failed)
-			g.mu.Unlock()
+		if s := &g.subjects[i]; s.done() {
+			g.noteLocked(s, s.failed())
 		}
 	}
+	return g.holdsLocked()
 }
 
 // join has every subject that is not done tell the group.
 func (g *group) join() {
 	for i := range g.subjects {
 		s := &g.subjects[i]
-		if s.told { // nobody tells yet, besides those that joined before
-			continue
-		}
-		if s.latch == nil {
+		switch {
+		case s.told: // by look: it has not joined, so nobody else writes that
+		case s.latch == nil:
 			g.joinForeign(s)
-			continue
+		default:
+			s.watch.To = s
+			if !s.latch.Watch(&s.watch) {
+				s.tell(s.failed())
+			}
 		}
-		s.watch.To = s
-		if !s.latch.Watch(&s.watch) {
-			s.tell(s.failed())
-		}
-	}
-}
-
-// joinForeign has a goroutine wait for what is none of ours.
-func (g *group) joinForeign(s *subject) {
-	done := s.aw.Done()
-	if done == nil { // it never ends, as context.Background
-		return
-	}
-	if g.quit == nil {
-		g.quit = make(chan struct{})
-	}
-	g.exec.Go(foreign{s, done, g.quit})
-}
-
-type foreign struct {
-	s    *subject
-	done <-chan struct{}
-	quit <-chan struct{}
-}
-
-// Execute waits for the subject, or until the group leaves.
-func (f foreign) Execute() {
-	select {
-	case <-f.done:
-		f.s.tell(f.s.failed())
-	case <-f.quit:
 	}
 }
 
 // leave takes everything back: when it returns, nobody knows of the group.
 func (g *group) leave() {
 	for i := range g.subjects {
-		if s := &g.subjects[i]; s.latch != nil {
+		if s := &g.subjects[i]; s.watch.To != nil {
 			s.latch.Unwatch(&s.watch)
 		}
 	}
-	if g.quit != nil {
-		close(g.quit)
-		g.exec.Close()
-	}
+	g.foreign.leave()
 }
 
 // inside reports whether the caller runs inside one of the subjects (R47).
@@ -135,46 +115,32 @@ func (g *group) inside(p *park.Place) bool {
 	return false
 }
 
-// await parks until holds, which is called with mu held, says that the group
-// has what the caller waits for, or d is over, if it is positive.
-func (g *group) await(op *park.Op, holds func() bool, d time.Duration) error {
-	var limit time.Time
-	if d > 0 {
-		limit = time.Now().Add(d)
-	}
-	for {
-		g.mu.Lock()
-		if holds() {
-			g.mu.Unlock()
-			return nil
-		}
-		var t park.Ticket
-		timedOut, err := op.WaitFor(&g.mu, &g.line, &t, g, d)
-		if timedOut || err != nil {
-			return err
-		}
-		if d > 0 {
-			if d = time.Until(limit); d <= 0 {
-				return nil
-			}
-		}
-	}
-}
-
-// last is the span of what was done last.
-func (g *group) last() trace.SpanContext {
+// await parks until the caller has what it waits for, or d is over, if it is
+// positive. That is asked of the group first, so that nothing is missed; and
+// once it holds it stays so, so who is woken need not ask again.
+func (g *group) await(op *park.Op, d time.Duration) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if n := len(g.order); n > 0 {
-		return seam.SpanOf(g.order[n-1].aw)
+	if g.holdsLocked() {
+		g.mu.Unlock()
+		return nil
 	}
-	return trace.SpanContext{}
+	_, err := op.WaitFor(&g.mu, &g.line, &g.ticket, g, d)
+	return err
 }
 
+// end records the operation, with a link to what was done last.
 func (g *group) end(op *park.Op, err error) {
-	if op.Traced() {
-		op.End(otelx.Leaf{Kind: "await", Link: g.last()}, err)
+	if !op.Traced() {
+		return
 	}
+	var link trace.SpanContext
+	g.mu.Lock()
+	last := g.last
+	g.mu.Unlock()
+	if last != nil {
+		link = seam.SpanOf(last.aw)
+	}
+	op.End(otelx.Leaf{Kind: "await", Link: link}, err)
 }
 
 // maxHolders bounds how many of the tasks a group waits for are shown.
@@ -185,7 +151,7 @@ func (g *group) Awaited() park.Mark {
 	m := park.Mark{Kind: "wait"}
 	for i := range g.subjects {
 		s := &g.subjects[i]
-		if c := child(s.aw); c != nil && !s.latch.Closed() {
+		if c := child(s.aw); c != nil && !s.done() {
 			if m.Holders = append(m.Holders, seam.PathOf(c)); len(m.Holders) == maxHolders {
 				break
 			}
@@ -197,8 +163,13 @@ func (g *group) Awaited() park.Mark {
 // begin starts the operation that a caller waits with. Its error is the
 // cancellation of ctx.
 func begin(call string, op *park.Op, ctx context.Context) error {
+	mustHave(ctx, call)
+	return op.Begin(ctx)
+}
+
+// mustHave refuses a nil ctx.
+func mustHave(ctx context.Context, call string) {
 	if ctx == nil {
 		panic("wait: " + call + " with a nil ctx: pass the ctx of the scope or task that waits")
 	}
-	return op.Begin(ctx)
 }

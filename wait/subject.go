@@ -17,8 +17,10 @@ type subject struct {
 	group *group
 	index int         // in what the caller gave
 	latch *park.Latch // nil: aw is none of ours
-	watch park.Watch
-	told  bool // guarded by the group's mu
+	watch park.Watch  // unless its To is nil, latch may know of it
+
+	told bool     // guarded by the group's mu
+	next *subject // likewise: the one that told after it
 }
 
 // done reports whether it has ended, by now.
@@ -35,12 +37,13 @@ func (s *subject) done() bool {
 }
 
 // failed reports whether what is done has failed: by its state, where it has
-// one, as cancelled is not failed.
+// one, as what was cancelled has not (R62). Of one of ours it is asked under
+// its latch's lock, and no code of the user is called for it.
 func (s *subject) failed() bool {
-	switch a := s.aw.(type) {
-	case interface{ State() scope.State }:
-		return a.State() == scope.Failed
-	case context.Context:
+	if s.latch != nil {
+		return seam.StateOf(s.aw) == uint8(scope.Failed)
+	}
+	if _, ok := s.aw.(context.Context); ok {
 		return false
 	}
 	return s.aw.Err() != nil
@@ -57,11 +60,15 @@ func child(aw task.Awaitable) *scope.Child {
 	return nil
 }
 
+// few is up to how many subjects a look at each finds a duplicate sooner than a
+// map does.
+const few = 16
+
 // subjects turns what the caller gave into subjects, each once, in its order.
 func subjects[A task.Awaitable](call string, g *group, aws []A) {
 	g.subjects = make([]subject, 0, len(aws))
 	var seen map[task.Awaitable]struct{}
-	if len(aws) > 1 {
+	if len(aws) > few {
 		seen = make(map[task.Awaitable]struct{}, len(aws))
 	}
 	for i, a := range aws {
@@ -69,12 +76,25 @@ func subjects[A task.Awaitable](call string, g *group, aws []A) {
 		if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			panic("wait: " + call + ": number " + strconv.Itoa(i) + " is nil: pass tasks, futures or contexts")
 		}
-		if seen != nil && v.Comparable() {
-			if _, twice := seen[a]; twice {
-				continue
-			}
-			seen[a] = struct{}{}
+		if v.Comparable() && g.has(a, seen) {
+			continue
 		}
 		g.subjects = append(g.subjects, subject{aw: a, group: g, index: i, latch: seam.LatchOf(a)})
 	}
+}
+
+// has reports whether aw, which can be compared, is among the subjects: those
+// that are in seen, if there is such a map, and aw is from now on.
+func (g *group) has(aw task.Awaitable, seen map[task.Awaitable]struct{}) bool {
+	if seen != nil {
+		n := len(seen)
+		seen[aw] = struct{}{}
+		return len(seen) == n
+	}
+	for i := range g.subjects {
+		if s := &g.subjects[i]; reflect.TypeOf(s.aw) == reflect.TypeOf(aw) && reflect.ValueOf(s.aw).Comparable() && s.aw == aw {
+			return true
+		}
+	}
+	return false
 }

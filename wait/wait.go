@@ -42,26 +42,16 @@ func (g *group) wait(op *park.Op, canceled error, cfg config) error {
 	case g.inside(op.Place()):
 		return errSelfWait
 	}
-	holds := func() bool { return g.holdsLocked(cfg.until) }
-	g.look()
-	if holds() || cfg.timed && cfg.timeout <= 0 {
+	g.enough, g.orFailed = len(g.subjects), cfg.until == FirstException
+	if cfg.until == FirstCompleted {
+		g.enough = 1
+	}
+	if g.look() || cfg.timed && cfg.timeout <= 0 {
 		return nil
 	}
 	defer g.leave()
 	g.join()
-	return g.await(op, holds, cfg.timeout)
-}
-
-// holdsLocked reports whether the condition is fulfilled.
-func (g *group) holdsLocked(until Condition) bool {
-	switch {
-	case len(g.order) == len(g.subjects):
-		return true
-	case until == FirstCompleted:
-		return len(g.order) > 0
-	default:
-		return until == FirstException && g.failed
-	}
+	return g.await(op, cfg.timeout)
 }
 
 // split sorts the subjects into those that are done by now, and the others.

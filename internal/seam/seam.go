@@ -43,6 +43,9 @@ var (
 var (
 	// LatchOf returns what closes when aw is done, or nil if aw is none of ours.
 	LatchOf func(aw any) *park.Latch
+	// StateOf returns the scope.State of an aw that LatchOf knows, whatever
+	// methods a type that embeds it may have.
+	StateOf func(aw any) uint8
 	// SpanOf returns the span of aw, if it has one.
 	SpanOf func(aw any) trace.SpanContext
 )
