@@ -39,14 +39,30 @@ type stranger struct {
 }
 
 // Execute waits for the subject, or until the group leaves. If a panic of the
-// subject's Err comes between, the group hears of the end all the same, and
-// its caller gets the panic, with the others joined.
+// subject's Err comes between, the caller need not wait for the others: it gets
+// the panic, once it has left.
 func (f stranger) Execute() {
 	select {
 	case <-f.done:
-		failed := true
-		defer func() { f.s.tell(failed) }()
-		failed = f.s.failed()
 	case <-f.quit:
+		return
 	}
+	panics := true
+	defer func() {
+		if panics {
+			f.s.group.giveUp()
+		}
+	}()
+	failed := f.s.failed()
+	panics = false
+	f.s.tell(failed)
+}
+
+// giveUp has the caller go on.
+func (g *group) giveUp() {
+	g.mu.Lock()
+	g.enough = 0
+	t := g.line.Serve()
+	g.mu.Unlock()
+	t.Wake()
 }

@@ -3,6 +3,7 @@ package wait
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
@@ -47,23 +48,26 @@ func (m *mapping[In, Out]) run(ctx context.Context, name string, opts []scope.Op
 	if err := s.Run(ctx, m.body); err != nil {
 		return nil, err
 	}
-	if err := m.missing(s.Cause()); err != nil {
+	if err := m.missing(); err != nil && !movedOn(s, opts) {
 		return nil, err
 	}
 	return m.results, nil
 }
 
+// movedOn reports whether s, which has ended, was to move on after its own
+// deadline, and did.
+func movedOn(s *scope.Scope, opts []scope.Option) bool {
+	return slices.Contains(opts, scope.MoveOn()) && s.CancelCalled() && s.Cause() != nil && s.Cause().Kind == scope.KindDeadline
+}
+
 // missing is why there is not a result for every item, although the scope has
-// let it pass: it caught its own cancellation. That is what MoveOn asks for.
-func (m *mapping[In, Out]) missing(cause *scope.CanceledError) error {
-	err := m.canceled
-	if err == nil {
-		err = m.cut
+// nothing to say: it caught its own cancellation, or what that has reached had
+// not begun.
+func (m *mapping[In, Out]) missing() error {
+	if m.canceled != nil {
+		return m.canceled
 	}
-	if cause != nil && cause.Kind == scope.KindDeadline && err == error(cause) { //nolint:errorlint // identity is the question
-		return nil
-	}
-	return err
+	return m.cut
 }
 
 // body goes through the sequence.
