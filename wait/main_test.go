@@ -46,6 +46,14 @@ func after(d time.Duration, v int, err error) fn {
 	}
 }
 
+// later calls f when d is over: whoever is there has begun by then.
+func later(d time.Duration, f fn) fn {
+	return func(ctx context.Context) (int, error) {
+		_ = scope.Sleep(ctx, d)
+		return f(ctx)
+	}
+}
+
 // forever waits until it is cancelled.
 var forever = after(1000*time.Hour, 0, nil)
 

@@ -65,7 +65,7 @@ func TestAllPanics(t *testing.T) {
 			}()
 			_, _ = wait.All(ctx,
 				func(ctx context.Context) (int, error) { _, err := forever(ctx); joined.Store(true); return 0, err },
-				func(context.Context) (int, error) { panic("boom") })
+				later(time.Second, func(context.Context) (int, error) { panic("boom") }))
 		}()
 		_, err := wait.All(ctx, forever, func(context.Context) (int, error) { runtime.Goexit(); return 1, nil })
 		require.Equal(t, []error{scope.ErrGoexit}, failuresOf(t, err))

@@ -88,6 +88,7 @@ func TestMapFails(t *testing.T) {
 		vs, err := wait.Map(ctx, seq, 4, func(ctx context.Context, i int) (int, error) {
 			defer g.enter()()
 			if i == 10 {
+				_ = scope.Sleep(ctx, time.Second/2)
 				return 0, errA
 			}
 			err := scope.Sleep(ctx, time.Second)
@@ -145,6 +146,7 @@ func TestMapPanics(t *testing.T) {
 		slow := func(ctx context.Context, i int) error {
 			defer g.enter()()
 			if i < 0 {
+				_ = scope.Sleep(ctx, time.Second)
 				panic("boom")
 			}
 			_, err := forever(ctx)
@@ -246,7 +248,13 @@ func TestMapOptions(t *testing.T) {
 		}
 		items := slices.Values([]int{1, 9, 2})
 
-		_, err := wait.Map(ctx, items, 0, call, scope.Timeout(5*time.Second), nil)
+		_, err := wait.Map(ctx, items, 0, func(ctx context.Context, _ int) (int, error) {
+			scope.From(ctx).Cancel(errA)
+			return forever(ctx)
+		}, scope.Timeout(5*time.Second), scope.MoveOn())
+		canceledIs(t, scope.KindExplicit, err)
+
+		_, err = wait.Map(ctx, items, 0, call, scope.Timeout(5*time.Second), nil)
 		require.ErrorIs(t, canceledIs(t, scope.KindDeadline, err), context.DeadlineExceeded)
 
 		for _, limit := range []int{0, 1} {

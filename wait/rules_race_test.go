@@ -94,7 +94,7 @@ func TestAnyAllFail(t *testing.T) {
 func TestRaceGoexit(t *testing.T) {
 	inBubble(t, func(t *testing.T, ctx context.Context) {
 		l := &loser{}
-		_, err := wait.Race(ctx, l.run, func(context.Context) (int, error) { runtime.Goexit(); return 1, nil })
+		_, err := wait.Race(ctx, l.run, later(time.Second, func(context.Context) (int, error) { runtime.Goexit(); return 1, nil }))
 		require.True(t, err == scope.ErrGoexit)
 		require.Equal(t, scope.KindRaceLost, l.cause.Kind)
 	})
@@ -104,13 +104,13 @@ func TestRaceGoexit(t *testing.T) {
 // failed to win, nor of a loser that was cancelled. All are joined before.
 func TestContestPanics(t *testing.T) {
 	inBubble(t, func(t *testing.T, ctx context.Context) {
-		boom := func(context.Context) (int, error) { panic("boom") }
+		boom := later(time.Second, func(context.Context) (int, error) { panic("boom") })
 		bad := func(ctx context.Context) (int, error) { _, _ = forever(ctx); panic("boom") }
 		for name, call := range map[string]func(l *loser) (int, error){
 			"first of Race": func(l *loser) (int, error) { return wait.Race(ctx, l.run, boom) },
-			"loser of Race": func(l *loser) (int, error) { return wait.Race(ctx, l.run, bad, after(time.Second, 1, nil)) },
-			"first of Any":  func(l *loser) (int, error) { return wait.Any(ctx, l.run, boom, after(time.Second, 1, nil)) },
-			"loser of Any":  func(l *loser) (int, error) { return wait.Any(ctx, l.run, bad, after(time.Second, 1, nil)) },
+			"loser of Race": func(l *loser) (int, error) { return wait.Race(ctx, l.run, bad, after(2*time.Second, 1, nil)) },
+			"first of Any":  func(l *loser) (int, error) { return wait.Any(ctx, l.run, boom, after(2*time.Second, 1, nil)) },
+			"loser of Any":  func(l *loser) (int, error) { return wait.Any(ctx, l.run, bad, after(2*time.Second, 1, nil)) },
 			"last of Any":   func(l *loser) (int, error) { l.ended = true; return wait.Any(ctx, after(0, 0, errA), boom) },
 		} {
 			t.Log(name)
@@ -158,7 +158,7 @@ func TestContestCancelled(t *testing.T) {
 func TestContestCancelledFromWithin(t *testing.T) {
 	inBubble(t, func(t *testing.T, ctx context.Context) {
 		whole := func(ctx context.Context) (int, error) { scope.From(ctx).Cancel(errA); return forever(ctx) }
-		alone := func(ctx context.Context) (int, error) { scope.TaskFrom(ctx).Cancel(errA); return forever(ctx) }
+		alone := later(time.Second, func(ctx context.Context) (int, error) { scope.TaskFrom(ctx).Cancel(errA); return forever(ctx) })
 		for _, call := range []func(context.Context, ...func(context.Context) (int, error)) (int, error){wait.Race[int], wait.Any[int]} {
 			_, err := call(ctx, forever, whole)
 			require.ErrorIs(t, canceledIs(t, scope.KindExplicit, err), errA)
@@ -167,10 +167,10 @@ func TestContestCancelledFromWithin(t *testing.T) {
 		_, err := wait.Race(ctx, l.run, alone)
 		require.ErrorIs(t, canceledIs(t, scope.KindExplicit, err), errA)
 		require.Equal(t, scope.KindRaceLost, l.cause.Kind)
-		v, err := wait.Any(ctx, alone, after(time.Second, 1, nil))
+		v, err := wait.Any(ctx, alone, after(2*time.Second, 1, nil))
 		require.NoError(t, err)
 		require.Equal(t, 1, v)
-		_, err = wait.Any(ctx, alone, after(time.Second, 1, errB))
+		_, err = wait.Any(ctx, alone, after(2*time.Second, 1, errB))
 		require.ErrorIs(t, failuresOf(t, err)[0], errA)
 	})
 }

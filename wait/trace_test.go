@@ -64,7 +64,7 @@ func spansOf(t *testing.T, f func(ctx context.Context)) string {
 
 func fast(ctx context.Context) (int, error)   { return after(time.Second, 1, nil)(ctx) }
 func slow(ctx context.Context) (int, error)   { return forever(ctx) }
-func broken(ctx context.Context) (int, error) { return after(0, 0, errA)(ctx) }
+func broken(ctx context.Context) (int, error) { return after(time.Second/2, 0, errA)(ctx) }
 func late(ctx context.Context) (int, error)   { return after(2*time.Second, 0, errB)(ctx) }
 
 // R24, R80, R82: losers carry kind race-lost and link to the winner, whom they
