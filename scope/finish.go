@@ -25,32 +25,41 @@ type runner Child
 func (r *runner) Execute() {
 	c := (*Child)(r)
 	var e ending
+	defer func() {
+		if e.at != released { // by Goexit
+			c.exited(&e)
+		}
+	}()
 	if (*taskContext)(c).Err() != nil {
 		e = c.neverBegan()
 	} else {
 		c.begin()
-		exiting := true // by Goexit, unless the call below returns
-		defer func() {
-			if exiting {
-				c.exited()
-			}
-		}()
-		out := capture.Call(c.place.Ctx, c.job)
-		exiting = false
-		e = c.sort(out)
+		c.sort(&e, capture.Call(c.place.Ctx, c.job))
 	}
 	if e.failed || c.kind.main || c.span != nil || c.finishes {
-		c.conclude(e)
+		c.conclude(&e)
 	} else {
 		c.publish(e.state, e.err)
 	}
-	c.release(e).Wake()
+	e.at = released
+	c.release(&e).Wake()
 }
 
-// exited concludes a task that ends its goroutine, while it does.
-func (c *Child) exited() {
-	e := c.sort(capture.Outcome{Goexit: true})
+// exited goes on where the task's function, or a handler or callback of the
+// user after it, ends the goroutine, while it does; and so may the next.
+func (c *Child) exited(e *ending) {
+	defer func() {
+		if e.at != released {
+			c.exited(e)
+		}
+	}()
+	if e.at == running {
+		c.sort(e, capture.Outcome{Goexit: true})
+	} else {
+		c.failBeside(ErrGoexit, false)
+	}
 	c.conclude(e)
+	e.at = released
 	c.release(e).Wake()
 }
 
@@ -147,7 +156,24 @@ type ending struct {
 	panic  bool // err is a panic
 	goexit bool
 	failed bool // the scope is to hear of err
+
+	handled error // the failure, if the task's handler took care of it
+
+	at  step
+	job capture.Job // once it is published: what has finished
 }
+
+// step is how far a task has come. What it names is the user's code, which may
+// end the goroutine: then exited goes on with the next.
+type step uint8
+
+const (
+	running step = iota
+	handling
+	supervising
+	calling
+	released
+)
 
 // seal waits for scopes that somebody else has opened in the task, and lets no
 // new ones in.
@@ -169,16 +195,17 @@ func (c *Child) awaitInnerLocked() {
 }
 
 // sort tells success, failure and cancellation apart (R15, R31, R34, R35, R38).
-func (c *Child) sort(out capture.Outcome) ending {
+func (c *Child) sort(e *ending, out capture.Outcome) {
 	c.seal()
 	if out == (capture.Outcome{}) {
-		return ending{state: Succeeded, begun: true}
+		*e = ending{state: Succeeded, begun: true}
+		return
 	}
-	e := c.sortFailure(out)
+	*e = c.sortFailure(out)
 	if e.state == Failed && c.rare != nil && c.rare.handle != nil {
-		return c.handled(e)
+		e.at = handling
+		c.handled(e)
 	}
-	return e
 }
 
 func (c *Child) sortFailure(out capture.Outcome) ending {
@@ -209,36 +236,28 @@ func (c *Child) wasRaised(cause *CanceledError) bool {
 }
 
 // handled offers a failure to the task's error handler (R33).
-func (c *Child) handled(e ending) ending {
-	h := &handling{handle: c.rare.handle, err: e.err}
-	capture.Do(c.place.Ctx, h, h)
-	switch {
-	case h.out.Panic != nil:
-		c.failBeside(panicError(h.out.Panic, c.path()), true)
-	case h.out.Goexit:
-		c.failBeside(ErrGoexit, false)
+func (c *Child) handled(e *ending) {
+	h := &handler{handle: c.rare.handle, err: e.err}
+	switch out := capture.Call(c.place.Ctx, h); {
+	case out.Panic != nil:
+		c.failBeside(panicError(out.Panic, c.path()), true)
 	case h.ok:
-		return ending{state: Succeeded, begun: true}
+		*e = ending{state: Succeeded, begun: true, handled: e.err}
 	}
-	return e
 }
 
-// handling is one call of an error handler.
-type handling struct {
+// handler is one call of an error handler.
+type handler struct {
 	handle func(context.Context, error) bool
 	err    error
 	ok     bool
-	out    capture.Outcome
 }
 
 // Run calls the handler.
-func (h *handling) Run(ctx context.Context) error {
+func (h *handler) Run(ctx context.Context) error {
 	h.ok = h.handle(ctx, h.err)
 	return nil
 }
-
-// End keeps how the handler ended.
-func (h *handling) End(out capture.Outcome) { h.out = out }
 
 // conclude ends the task, in the order of R41: result stored, state published,
 // Done closed, callbacks, span ended; the caller then releases the scope.
@@ -246,21 +265,20 @@ func (h *handling) End(out capture.Outcome) { h.out = out }
 // A failure is listed first, so that whoever passes the error on comes second,
 // and cancels the scope right after Done closed: whoever waits sees the failure
 // and not the cancellation that follows from it (R31).
-func (c *Child) conclude(e ending) {
-	job, s := c.job, c.scope
-	var cause *CanceledError
-	if e.failed && s.failsFor(e.panic) {
-		cause = s.record(c, e.err, e.panic)
+//
+// It may be called again, if user code has ended the goroutine meanwhile, and
+// goes on with what comes after that.
+func (c *Child) conclude(e *ending) {
+	if e.at < supervising {
+		e.at = supervising
+		c.announce(e)
+		if e.failed && c.scope.onError != nil {
+			c.supervised(e.err)
+		}
 	}
-	c.publish(e.state, e.err)
-	if cause != nil {
-		s.cancel(cause, false)
-	}
-	if e.failed && s.onError != nil {
-		c.supervised(e.err)
-	}
+	e.at = calling
 	if c.finishes {
-		if err := job.(seam.Finisher).Finished(); err != nil {
+		if err := e.job.(seam.Finisher).Finished(e.handled); err != nil {
 			c.failBeside(panicError(&capture.Panic{Value: err}, c.path()), true)
 		}
 	}
@@ -269,6 +287,19 @@ func (c *Child) conclude(e ending) {
 	}
 	if c.span != nil {
 		c.span.End(c.outcome(e))
+	}
+}
+
+// announce publishes the result, with what it means for the scope.
+func (c *Child) announce(e *ending) {
+	e.job = c.job
+	var cause *CanceledError
+	if e.failed && c.scope.failsFor(e.panic) {
+		cause = c.scope.record(c, e.err, e.panic)
+	}
+	c.publish(e.state, e.err)
+	if cause != nil {
+		c.scope.cancel(cause, false)
 	}
 }
 
@@ -308,7 +339,7 @@ var errMain = errors.New("the main task has ended")
 
 // release lets the task go: nothing of it is left in the scope. The caller
 // wakes whom it returns.
-func (c *Child) release(e ending) (body *park.Ticket) {
+func (c *Child) release(e *ending) (body *park.Ticket) {
 	s := c.scope
 	if own := c.own.Load(); own != nil { // none is made any more: see gone
 		own.end(s)
@@ -341,18 +372,14 @@ func (c *Child) endedByScope(err error) bool {
 // supervised hands the task's failure to the scope's handler (R32).
 func (c *Child) supervised(err error) {
 	onError := c.scope.onError
-	h := &handling{handle: func(_ context.Context, err error) bool { onError(err); return true }, err: err}
-	capture.Do(c.place.Ctx, h, h)
-	switch {
-	case h.out.Panic != nil:
-		c.failBeside(panicError(h.out.Panic, c.path()), true)
-	case h.out.Goexit:
-		c.failBeside(ErrGoexit, false)
+	out := capture.Call(c.place.Ctx, capture.Func(func(context.Context) error { onError(err); return nil }))
+	if out.Panic != nil {
+		c.failBeside(panicError(out.Panic, c.path()), true)
 	}
 }
 
 // outcome is what the task's span says of its end.
-func (c *Child) outcome(e ending) otelx.Outcome {
+func (c *Child) outcome(e *ending) otelx.Outcome {
 	o := otelx.Outcome{Result: otelx.Success, Err: e.err, At: time.Now()}
 	switch {
 	case e.panic:

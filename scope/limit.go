@@ -105,12 +105,25 @@ func (s *Scope) refuse(ts []*turn) {
 type refusal []*turn
 
 // Execute runs each task, which finds itself cancelled and does not begin, and
-// then lets its spawner go on.
+// then lets its spawner go on. It goes on with the next also if a callback of
+// one ends the goroutine.
 func (r refusal) Execute() {
-	for _, t := range r {
-		(*runner)(t.c).Execute()
-		t.Wake()
+	rest := r
+	defer func() {
+		if len(rest) > 0 {
+			rest.Execute()
+		}
+	}()
+	for len(rest) > 0 {
+		t := rest[0]
+		rest = rest[1:]
+		t.end()
 	}
+}
+
+func (t *turn) end() {
+	defer t.Wake()
+	(*runner)(t.c).Execute()
 }
 
 // dropTurn ends a cancelled task that stands in line.

@@ -161,6 +161,6 @@ func (c *Child) refused(err error) {
 	job := c.job
 	c.publish(state, err)
 	if c.finishes {
-		_ = job.(seam.Finisher).Finished() // nobody has had it yet: there are no callbacks to panic
+		_ = job.(seam.Finisher).Finished(nil) // nobody has had it yet: there are no callbacks to panic
 	}
 }

@@ -3,7 +3,9 @@ package task
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/corral-go/corral/internal/capture"
 	"github.com/corral-go/corral/scope"
@@ -11,111 +13,128 @@ import (
 
 // Callback identifies one registration of a done callback, for
 // RemoveDoneCallback. A nil Callback identifies none.
-type Callback struct {
-	call func()
-	of   *callbacks
-}
+type Callback struct{ call func() }
 
 // callbacks are the done callbacks of one future or task: they run once each,
-// in the order they were added, on the goroutine that has finished it, or on
-// the one that adds them if it is finished.
-type callbacks struct {
-	mu   sync.Mutex // guards the rest; not held while a callback runs
-	list []*Callback
-	over bool // the list was taken over by run: later ones run at once
+// in the order they were added, on the goroutine that has finished it; one that
+// is added when they have run, on the goroutine that adds it. Its pointer is
+// nil while there are none, and spent when none will be kept.
+type callbacks struct{ list atomic.Pointer[registrations] }
+
+type registrations struct {
+	mu      sync.Mutex // guards the rest; not held while a callback runs
+	waiting []*Callback
+	panics  []error // of those that have run
+	over    bool    // all have run: later ones run at once
 }
 
+// spent stands for no registrations, and none to come.
+var spent = new(registrations)
+
 func (cs *callbacks) add(call func()) *Callback {
-	cb := &Callback{call: call, of: cs}
-	cs.mu.Lock()
-	late := cs.over
-	if !late {
-		cs.list = append(cs.list, cb)
-	}
-	cs.mu.Unlock()
-	if late {
-		raise(runAll(func() *Callback { next := cb; cb = nil; return next }))
+	cb := &Callback{call: call}
+	if !cs.keep(cb) {
+		if err := cb.run(); err != nil {
+			panic(err)
+		}
 	}
 	return cb
 }
 
+// keep lists cb. It reports false if it is too late for that.
+func (cs *callbacks) keep(cb *Callback) bool {
+	r := cs.list.Load()
+	if r == nil {
+		cs.list.CompareAndSwap(nil, new(registrations))
+		r = cs.list.Load()
+	}
+	if r == spent {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.waiting = append(r.waiting, cb)
+	}
+	return !r.over
+}
+
 func (cs *callbacks) remove(cbs []*Callback) (removed int) {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
+	r := cs.list.Load()
+	if r == nil || r == spent {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, cb := range cbs {
-		for i, c := range cs.list {
-			if c == cb && cb != nil {
-				cs.list = append(cs.list[:i:i], cs.list[i+1:]...)
-				removed++
-				break
-			}
+		if i := slices.Index(r.waiting, cb); i >= 0 && cb != nil {
+			r.waiting = slices.Delete(r.waiting, i, i+1)
+			removed++
 		}
 	}
 	return removed
 }
 
-// run runs every callback; what is added from now on runs at once. It returns
-// their panics.
+// run runs every callback, those added meanwhile included, and returns their
+// panics. If one ends the goroutine by Goexit, run does not return; called
+// again, it goes on with the next.
 func (cs *callbacks) run() []error {
-	cs.mu.Lock()
-	cs.over = true
-	none := len(cs.list) == 0
-	cs.mu.Unlock()
-	if none {
+	if cs.list.CompareAndSwap(nil, spent) {
 		return nil
 	}
-	return runAll(cs.next)
-}
-
-func (cs *callbacks) next() *Callback {
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	if len(cs.list) == 0 {
-		cs.list = nil
-		return nil
+	r := cs.list.Load()
+	for cb := r.next(); cb != nil; cb = r.next() {
+		if err := cb.run(); err != nil {
+			r.panics = append(r.panics, err) // nobody else has it
+		}
 	}
-	cb := cs.list[0]
-	cs.list = cs.list[1:]
-	return cb
-}
-
-// runAll runs callbacks until next returns nil. Neither a panic nor a Goexit of
-// one stops the others.
-func runAll(next func() *Callback) []error {
-	r := &callbackRun{next: next}
-	r.run()
 	return r.panics
 }
 
-// callbackRun is one pass over callbacks. It is its own job and sink, so that
-// it can go on when a callback ends the goroutine.
-type callbackRun struct {
-	next   func() *Callback
-	now    *Callback
-	panics []error
-}
-
-func (r *callbackRun) run() {
-	for r.now = r.next(); r.now != nil; r.now = r.next() {
-		capture.Do(context.Background(), r, r)
+// finish is run for one who does not call again: it raises the panics.
+func (cs *callbacks) finish() {
+	if cs.list.CompareAndSwap(nil, spent) {
+		return
+	}
+	exiting := true
+	defer func() {
+		if exiting {
+			cs.finish()
+		}
+	}()
+	err := joined(cs.run())
+	exiting = false
+	if err != nil {
+		panic(err)
 	}
 }
 
-// Run calls the callback whose turn it is.
-func (r *callbackRun) Run(context.Context) error {
-	r.now.call()
+func (r *registrations) next() *Callback {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) == 0 {
+		r.waiting, r.over = nil, true
+		return nil
+	}
+	cb := r.waiting[0]
+	r.waiting[0] = nil
+	r.waiting = r.waiting[1:]
+	return cb
+}
+
+// run calls the callback and returns its panic.
+func (cb *Callback) run() error {
+	out := capture.Call(context.Background(), cb)
+	if out.Panic != nil {
+		return panicError(out.Panic)
+	}
 	return nil
 }
 
-// End keeps a panic. After a Goexit it runs the others first, while the
-// goroutine is ending.
-func (r *callbackRun) End(out capture.Outcome) {
-	if out.Panic != nil {
-		r.panics = append(r.panics, panicError(out.Panic))
-	}
-	if out.Goexit {
-		r.run()
-	}
+// Run is the callback as a job.
+func (cb *Callback) Run(context.Context) error {
+	cb.call()
+	return nil
 }
 
 func panicError(p *capture.Panic) error {
@@ -123,13 +142,6 @@ func panicError(p *capture.Panic) error {
 		return again
 	}
 	return &scope.PanicError{Value: p.Value, Stack: p.Stack}
-}
-
-// raise raises the panics of callbacks on the goroutine that ran them.
-func raise(panics []error) {
-	if err := joined(panics); err != nil {
-		panic(err)
-	}
 }
 
 // joined returns nil, the one error, or all joined.

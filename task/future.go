@@ -110,17 +110,18 @@ func (f *Future[T]) settle(op string, state scope.State, v T, err error) error {
 	f.trace.settled(f.name, state, err)
 	f.state.Store(uint32(state))
 	f.latch.Close()
-	raise(f.callbacks.run())
+	f.callbacks.finish()
 	return nil
 }
 
 // AddDoneCallback has fn called with the future when that is done: once, on the
 // goroutine that sets it, after Done closed; or at once, on this goroutine, if
 // it is done already. Callbacks run in the order they were added and with no
-// lock held: they may add, remove, read and wait. If some panic, the others run
-// all the same, and then the panics are raised to whoever set the future, or
-// added the callback late: the *scope.PanicError, or several joined. It panics
-// if fn is nil.
+// lock held: they may add, remove, read and wait; one that is added while they
+// run comes after them. If some panic, or end the goroutine by Goexit, the
+// others run all the same, and then the panics are raised to whoever set the
+// future, or added the callback late: the *scope.PanicError, or several joined.
+// It panics if fn is nil.
 func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Callback {
 	if fn == nil {
 		panic("task: AddDoneCallback with a nil function: pass what to call")

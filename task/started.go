@@ -26,7 +26,6 @@ type StartedTask[T, S any] struct {
 	*Task[T]
 
 	announced Future[S]
-	err       error // what the function returned, also if a handler took care of it
 }
 
 // Start spawns fn as a task, as [Go] does, and gives it a function to call with
@@ -40,9 +39,7 @@ func Start[T, S any](ctx context.Context, fn func(ctx context.Context, started f
 	}
 	t := &StartedTask[T, S]{Task: new(Task[T])}
 	t.Task.fn = func(ctx context.Context) (T, error) {
-		v, err := fn(ctx, func(s S) error { return t.announced.settle("started", scope.Succeeded, s, nil) })
-		t.err = err
-		return v, err
+		return fn(ctx, func(s S) error { return t.announced.settle("started", scope.Succeeded, s, nil) })
 	}
 	spawn(ctx, &t.Task.child, (*startedJob[T, S])(t), reflect.ValueOf(fn).Pointer(), opts)
 	return t
@@ -56,17 +53,17 @@ func (j *startedJob[T, S]) Run(ctx context.Context) error { return (*job[T])(j.T
 
 // Finished tells those who wait for the announcement that there will be none,
 // and runs the done callbacks.
-func (j *startedJob[T, S]) Finished() error {
+func (j *startedJob[T, S]) Finished(handled error) error {
 	err := j.Task.child.Err()
 	if err == nil {
-		err = j.err
+		err = handled
 	}
 	if err == nil {
 		err = ErrNotStarted
 	}
 	var zero S
 	_ = j.announced.settle("started", scope.Failed, zero, err) // too late, if there was one
-	return (*job[T])(j.Task).Finished()
+	return (*job[T])(j.Task).Finished(handled)
 }
 
 // WaitStarted waits until the function has called started, and returns the
@@ -85,6 +82,11 @@ func (t *StartedTask[T, S]) WaitStarted(ctx context.Context) (s S, err error) {
 		err = &InvalidStateError{Op: "WaitStarted in the task itself", State: t.State()}
 	} else {
 		s, err = t.announced.wait(&op, canceled, (*starting[T, S])(t))
+		// A task that fails cancels its scope when it is done, and only then says
+		// that it will not start: who waits there sees why (R31).
+		if err != nil && t.IsDone() && !t.announced.IsDone() && t.Err() != nil {
+			err = t.Err()
+		}
 	}
 	if op.Traced() {
 		op.End(otelx.Leaf{Kind: "await", Name: t.Name(), Link: t.child.SpanContext()}, err)

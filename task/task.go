@@ -52,15 +52,16 @@ func (j *job[T]) Run(ctx context.Context) error {
 }
 
 // Finished runs the done callbacks.
-func (j *job[T]) Finished() error { return joined(j.callbacks.run()) }
+func (j *job[T]) Finished(error) error { return joined(j.callbacks.run()) }
 
 // AddDoneCallback has fn called with the task when that is done: once, on the
 // task's goroutine, after Done closed and before the scope can end; or at once,
 // on this goroutine, if that has happened. Callbacks run in the order they were
-// added and with no lock held: they may add, remove, read and wait. If some
-// panic, the others run all the same, and then the panics count as one of the
-// task's scope; the task's own outcome stays. Those of a callback that was
-// added late are raised here. It panics if fn is nil.
+// added and with no lock held: they may add, remove, read and wait; one that is
+// added while they run comes after them. If some panic, or end the goroutine by
+// Goexit, the others run all the same, and then that counts as a panic, or as a
+// scope.ErrGoexit, of the task's scope; the task's own outcome stays. A panic of
+// a callback that was added late is raised here. It panics if fn is nil.
 func (t *Task[T]) AddDoneCallback(fn func(*Task[T])) *Callback {
 	if fn == nil {
 		panic("task: AddDoneCallback with a nil function: pass what to call")

@@ -110,7 +110,7 @@ func (c *contender[T]) Run(ctx context.Context) error {
 
 // Finished is where a contender that is done may decide. One that was ended by
 // the cancellation of the contest has no part in it.
-func (c *contender[T]) Finished() error {
+func (c *contender[T]) Finished(error) error {
 	k, err := c.contest, c.child.Err()
 	if cause := k.scope.Cause(); cause != nil && err == error(cause) { //nolint:errorlint // state decides, identity is the question
 		return nil

@@ -118,7 +118,7 @@ func (c *call[In, Out]) Run(ctx context.Context) error {
 }
 
 // Finished keeps the result, and lets the next call begin.
-func (c *call[In, Out]) Finished() error {
+func (c *call[In, Out]) Finished(error) error {
 	m, state, err := c.of, c.child.State(), c.child.Err()
 	m.mu.Lock()
 	m.running--

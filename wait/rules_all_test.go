@@ -129,9 +129,18 @@ func TestCombinatorsMisuse(t *testing.T) {
 	var none context.Context
 	var nothing fn
 	for name, call := range map[string]func(context.Context, ...func(context.Context) (int, error)) error{
-		"All":  func(ctx context.Context, fns ...func(context.Context) (int, error)) error { _, err := wait.All(ctx, fns...); return err },
-		"Any":  func(ctx context.Context, fns ...func(context.Context) (int, error)) error { _, err := wait.Any(ctx, fns...); return err },
-		"Race": func(ctx context.Context, fns ...func(context.Context) (int, error)) error { _, err := wait.Race(ctx, fns...); return err },
+		"All": func(ctx context.Context, fns ...func(context.Context) (int, error)) error {
+			_, err := wait.All(ctx, fns...)
+			return err
+		},
+		"Any": func(ctx context.Context, fns ...func(context.Context) (int, error)) error {
+			_, err := wait.Any(ctx, fns...)
+			return err
+		},
+		"Race": func(ctx context.Context, fns ...func(context.Context) (int, error)) error {
+			_, err := wait.Race(ctx, fns...)
+			return err
+		},
 	} {
 		require.PanicsWithValue(t, "wait: "+name+" with a nil ctx: pass the ctx of the scope or task that waits", func() { _ = call(none, never(t)) })
 		require.PanicsWithValue(t, "wait: "+name+": function number 1 is nil: pass the functions to run", func() { _ = call(bg, never(t), nothing) })

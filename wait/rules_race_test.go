@@ -215,7 +215,10 @@ func TestContestJoinsWhatItsFunctionsSpawn(t *testing.T) {
 // The live tree shows who can end a race.
 func TestContestInTheTree(t *testing.T) {
 	inBubble(t, func(t *testing.T, ctx context.Context) {
-		x := scope.Go(ctx, func(ctx context.Context) error { _, err := wait.Race(ctx, forever, after(time.Second, 1, nil)); return err })
+		x := scope.Go(ctx, func(ctx context.Context) error {
+			_, err := wait.Race(ctx, forever, after(time.Second, 1, nil))
+			return err
+		})
 		synctest.Wait()
 		snap := scope.From(ctx).Snapshot().Tasks[0]
 		require.Equal(t, "wait.race", snap.WaitingOn.Kind)

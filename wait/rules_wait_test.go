@@ -73,6 +73,7 @@ func TestWaitTakesWhatIsDoneByThen(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, slices.Contains(done, fs[3]))
 		require.Equal(t, 4, len(done)+len(pending))
+		synctest.Wait()
 		done, pending, err = wait.Wait(ctx, fs, wait.FirstCompleted)
 		require.NoError(t, err)
 		same(t, []*task.Future[int]{fs[0], fs[3]}, done)

@@ -19,11 +19,13 @@ import (
 var Spawn any
 
 // A Finisher is a job that wants to know when its task is done: Finished is
-// called once, on the task's goroutine, after Done closed and before the
-// scope lets go of the task; for a task that was refused, on its spawner's.
-// Its error, if any, is a panic of a callback.
+// called on the task's goroutine, after Done closed and before the scope lets
+// go of the task; for a task that was refused, on its spawner's. Its error, if
+// any, is a panic of a callback; handled is the failure that the task's error
+// handler took care of, or nil. It is called once, and again, to go on, each
+// time a callback ends the goroutine by Goexit.
 type Finisher interface {
-	Finished() error
+	Finished(handled error) error
 }
 
 // These take the *scope.Child or *scope.Scope as an any.
