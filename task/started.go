@@ -82,16 +82,27 @@ func (t *StartedTask[T, S]) WaitStarted(ctx context.Context) (s S, err error) {
 		err = &InvalidStateError{Op: "WaitStarted in the task itself", State: t.State()}
 	} else {
 		s, err = t.announced.wait(&op, canceled, (*starting[T, S])(t))
-		// A task that fails cancels its scope when it is done, and only then says
-		// that it will not start: who waits there sees why (R31).
-		if err != nil && t.IsDone() && !t.announced.IsDone() && t.Err() != nil {
-			err = t.Err()
+		if err != nil && t.IsDone() {
+			s, err = t.unlessDone(err)
 		}
 	}
 	if op.Traced() {
 		op.End(otelx.Leaf{Kind: "await", Name: t.Name(), Link: t.child.SpanContext()}, err)
 	}
 	return s, err
+}
+
+// unlessDone is what there is to say of a task that is done, and otherwise
+// canceled. A task that fails cancels its scope when it is done, and only then
+// says that it will not start: who waits in that scope sees why (R31).
+func (t *StartedTask[T, S]) unlessDone(canceled error) (s S, err error) {
+	if t.announced.IsDone() {
+		return t.announced.Result()
+	}
+	if err := t.Err(); err != nil {
+		return s, err
+	}
+	return s, canceled
 }
 
 // starting is a started task as others wait for its announcement. Unlike a
