@@ -79,7 +79,7 @@ func (cs *callbacks) remove(cbs []*Callback) (removed int) {
 // panics. If one ends the goroutine by Goexit, run does not return; called
 // again, it goes on with the next.
 func (cs *callbacks) run() []error {
-	if cs.list.CompareAndSwap(nil, spent) {
+	if cs.spend() {
 		return nil
 	}
 	r := cs.list.Load()
@@ -93,7 +93,7 @@ func (cs *callbacks) run() []error {
 
 // finish is run for one who does not call again: it raises the panics.
 func (cs *callbacks) finish() {
-	if cs.list.CompareAndSwap(nil, spent) {
+	if cs.spend() {
 		return
 	}
 	exiting := true
@@ -107,6 +107,11 @@ func (cs *callbacks) finish() {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// spend reports whether there are none; then none will be kept.
+func (cs *callbacks) spend() bool {
+	return cs.list.CompareAndSwap(nil, spent) || cs.list.Load() == spent
 }
 
 func (r *registrations) next() *Callback {

@@ -36,17 +36,16 @@ func Name(name string) FutureOption { return nameOption(name) }
 // goroutine; what happened before the result was set is visible to whoever
 // reads it. The model is asyncio's Future.
 //
-//	claim taken → value or error stored → state published → Done closed → callbacks
+//	claim taken → value or error stored → latch closed: state published, waiters woken, Done closed → callbacks
 type Future[T any] struct {
 	name  string
 	trace *origin // where it was made, if that is traced
 
-	claim     atomic.Uint32 // the state it will have, once somebody sets it
-	state     atomic.Uint32 // a scope.State
-	value     T             // written by who took the claim, before state
+	claim     atomic.Uint32 // the scope.State that it has once the latch is closed
+	value     T             // written by who took the claim, before that
 	err       error         // likewise
 	latch     park.Latch    // closed when it is done
-	callbacks callbacks
+	callbacks callbacks     // who adds one comes to the latch
 }
 
 // NewFuture returns a pending future. ctx only places it in the trace; it may
@@ -108,9 +107,9 @@ func (f *Future[T]) settle(op string, state scope.State, v T, err error) error {
 	}
 	f.value, f.err = v, err
 	f.trace.settled(f.name, state, err)
-	f.state.Store(uint32(state))
-	f.latch.Close()
-	f.callbacks.finish()
+	if f.latch.Close() {
+		f.callbacks.finish()
+	}
 	return nil
 }
 
@@ -126,6 +125,9 @@ func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Callback {
 	if fn == nil {
 		panic("task: AddDoneCallback with a nil function: pass what to call")
 	}
+	if !f.latch.Come() {
+		f.callbacks.spend()
+	}
 	return f.callbacks.add(func() { fn(f) })
 }
 
@@ -134,10 +136,15 @@ func (f *Future[T]) AddDoneCallback(fn func(*Future[T])) *Callback {
 func (f *Future[T]) RemoveDoneCallback(cbs ...*Callback) int { return f.callbacks.remove(cbs) }
 
 // State returns Pending, Succeeded, Failed or Canceled.
-func (f *Future[T]) State() scope.State { return scope.State(f.state.Load()) }
+func (f *Future[T]) State() scope.State {
+	if !f.latch.Closed() {
+		return scope.Pending
+	}
+	return scope.State(f.claim.Load())
+}
 
 // IsDone reports whether the future is no longer pending.
-func (f *Future[T]) IsDone() bool { return f.State() != scope.Pending }
+func (f *Future[T]) IsDone() bool { return f.latch.Closed() }
 
 // Canceled reports whether the future was cancelled.
 func (f *Future[T]) Canceled() bool { return f.State() == scope.Canceled }
@@ -182,8 +189,13 @@ func (f *Future[T]) Wait(ctx context.Context) (v T, err error) {
 		panic("task: Wait with a nil ctx: pass the ctx of the scope or task that waits")
 	}
 	var op park.Op
-	canceled := op.Begin(ctx)
-	v, err = f.wait(&op, canceled, (*awaiting[T])(f))
+	if f.IsDone() { // whatever ctx says (R53)
+		op.BeginTry(ctx)
+		v, err = f.value, f.err
+	} else {
+		canceled := op.Begin(ctx)
+		v, err = f.wait(&op, canceled, (*awaiting[T])(f))
+	}
 	if op.Traced() {
 		op.End(otelx.Leaf{Kind: "await", Name: f.name, Link: f.trace.context()}, err)
 	}

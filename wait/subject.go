@@ -16,6 +16,7 @@ type subject struct {
 	aw    task.Awaitable
 	group *group
 	index int         // in what the caller gave
+	equal bool        // aw can be compared
 	latch *park.Latch // nil: aw is none of ours
 	watch park.Watch  // unless its To is nil, latch may know of it
 
@@ -76,10 +77,11 @@ func subjects[A task.Awaitable](call string, g *group, aws []A) {
 		if !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			panic("wait: " + call + ": number " + strconv.Itoa(i) + " is nil: pass tasks, futures or contexts")
 		}
-		if v.Comparable() && g.has(a, seen) {
+		equal := v.Kind() == reflect.Pointer || v.Comparable() // which allocates
+		if equal && g.has(a, seen) {
 			continue
 		}
-		g.subjects = append(g.subjects, subject{aw: a, group: g, index: i, latch: seam.LatchOf(a)})
+		g.subjects = append(g.subjects, subject{aw: a, group: g, index: i, equal: equal, latch: seam.LatchOf(a)})
 	}
 }
 
@@ -92,7 +94,7 @@ func (g *group) has(aw task.Awaitable, seen map[task.Awaitable]struct{}) bool {
 		return len(seen) == n
 	}
 	for i := range g.subjects {
-		if s := &g.subjects[i]; reflect.TypeOf(s.aw) == reflect.TypeOf(aw) && reflect.ValueOf(s.aw).Comparable() && s.aw == aw {
+		if s := &g.subjects[i]; s.equal && s.aw == aw {
 			return true
 		}
 	}

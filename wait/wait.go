@@ -2,6 +2,7 @@ package wait
 
 import (
 	"context"
+	"slices"
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/task"
@@ -56,9 +57,17 @@ func (g *group) wait(op *park.Op, canceled error, cfg config) error {
 
 // split sorts the subjects into those that are done by now, and the others.
 func split[A task.Awaitable](g *group, aws []A) (done, pending []A) {
+	n := 0
+	for i := range g.subjects { // nobody tells any more
+		s := &g.subjects[i]
+		if s.told = s.told || s.done(); s.told {
+			n++
+		}
+	}
+	done, pending = slices.Grow(done, n), slices.Grow(pending, len(g.subjects)-n)
 	for i := range g.subjects {
 		s := &g.subjects[i]
-		if s.told || s.done() {
+		if s.told {
 			done = append(done, aws[s.index])
 		} else {
 			pending = append(pending, aws[s.index])

@@ -97,7 +97,7 @@ func cases() []group {
 		{
 			"single", "in an open scope, spawn one typed task and wait for it",
 			[]int{1},
-			append([]peer{{"go, channel, select", bareSingle}}, everyWay("corral", corralSingle)...),
+			append([]peer{{"go, channel, select", bareSingle}, {"samber/mo", moFuture}}, everyWay("corral", corralSingle)...),
 			[]target{{peer: "corral/off", of: "go, channel, select", most: 1}},
 		},
 		{
@@ -129,13 +129,21 @@ func cases() []group {
 		{
 			"future", "make a future, set it, wait for it; n times",
 			[]int{1},
-			append([]peer{{"channel of one, select", bareFuture}}, everyWay("corral", corralFuture)...),
+			append([]peer{
+				{"channel of one, select", bareFuture},
+				{"samber/mo", moFuture},
+				{"Workiva/futures", workivaFuture},
+			}, everyWay("corral", corralFuture)...),
 			[]target{{peer: "corral/off", of: "channel of one, select", most: .25}},
 		},
 		{
 			"reading", "wait for a future that is done",
 			[]int{1},
-			append([]peer{{"closed channel, select", bareReading}}, everyWay("corral", corralReading)...),
+			append([]peer{
+				{"closed channel, select", bareReading},
+				{"samber/mo", moReading},
+				{"Workiva/futures", workivaReading},
+			}, everyWay("corral", corralReading)...),
 			nil,
 		},
 		{

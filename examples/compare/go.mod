@@ -3,7 +3,9 @@ module github.com/corral-go/corral/examples/compare
 go 1.26.0
 
 require (
+	github.com/Workiva/go-datastructures v1.1.7
 	github.com/corral-go/corral v0.0.0
+	github.com/samber/mo v1.16.0
 	github.com/sourcegraph/conc v0.3.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0

@@ -1,5 +1,5 @@
-// Command compare measures Corral beside the standard library, errgroup and
-// conc, doing the same work, in rounds that take turns:
+// Command compare measures Corral beside the standard library, errgroup, conc
+// and the futures of others, doing the same work, in rounds that take turns:
 //
 //	go run .                      the table
 //	go run . -run join -rounds 31

@@ -4,12 +4,28 @@ import "sync/atomic"
 
 // A Latch is open, and then closed for good: the end of a task or future. Any
 // number of strands wait for it, a channel stands for it once somebody asks,
-// and watchers are told. The zero Latch is open.
+// and watchers are told. The zero Latch is open. Who only closes it, and asks
+// whether it is closed, needs neither a lock nor memory:
+//
+//	open → closed            nobody came
+//	open → awaited → closed  somebody did
 type Latch struct {
-	closed atomic.Bool
+	state atomic.Uint32
+	crowd atomic.Pointer[crowd] // never nil once it is awaited
+}
 
-	mu       Mutex // guards the rest; a Teller's own lock is taken under it
+const (
+	open uint32 = iota
+	awaited
+	closed
+)
+
+// crowd is who came to a latch.
+type crowd struct {
+	mu       Mutex // guards the rest, and the step to closed; a Teller's own lock is taken under it
 	line     Line
+	first    Ticket        // of the first that waits
+	taken    bool          // it is in use, or was
 	done     chan struct{} // made when asked for
 	watchers *Watch
 }
@@ -26,78 +42,114 @@ type Watch struct {
 type Teller interface{ Tell() }
 
 // Close closes the latch: it wakes who waits, tells who watches, and closes
-// the channel. It must be called once.
-func (l *Latch) Close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed.Store(true)
-	l.line.ServeAll()
-	for w := l.watchers; w != nil; w = l.watchers {
-		l.removeLocked(w)
+// the channel. It must be called once. It reports whether anybody came before.
+func (l *Latch) Close() bool {
+	Yield()
+	if l.state.CompareAndSwap(open, closed) {
+		Yield()
+		return false
+	}
+	c := l.crowd.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.state.Store(closed)
+	c.line.ServeAll()
+	for w := c.watchers; w != nil; w = c.watchers {
+		c.removeLocked(w)
 		w.To.Tell()
 	}
-	if l.done != nil {
-		close(l.done)
+	if c.done != nil {
+		close(c.done)
 	}
+	return true
 }
 
 // Closed reports whether the latch is closed.
-func (l *Latch) Closed() bool { return l.closed.Load() }
+func (l *Latch) Closed() bool { return l.state.Load() == closed }
+
+// Come makes Close report that somebody came. It reports false if the latch is
+// closed.
+func (l *Latch) Come() bool {
+	l.come()
+	return !l.Closed()
+}
+
+// come returns the latch's crowd, making it if need be.
+func (l *Latch) come() *crowd {
+	c := l.crowd.Load()
+	if c == nil {
+		l.crowd.CompareAndSwap(nil, new(crowd))
+		c = l.crowd.Load()
+	}
+	l.state.CompareAndSwap(open, awaited)
+	return c
+}
 
 // Channel returns a channel that is closed with the latch.
 func (l *Latch) Channel() <-chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.done == nil {
-		l.done = make(chan struct{})
-		if l.closed.Load() {
-			close(l.done)
+	c := l.come()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if l.Closed() {
+			close(c.done)
 		}
 	}
-	return l.done
+	return c.done
 }
 
 // Await parks the operation until the latch is closed, or its ctx is cancelled.
 func (l *Latch) Await(op *Op, what Awaited) error {
-	l.mu.Lock()
-	if l.closed.Load() {
-		l.mu.Unlock()
+	c := l.come()
+	c.mu.Lock()
+	if l.Closed() {
+		c.mu.Unlock()
 		return nil
 	}
-	var t Ticket
-	return op.Wait(&l.mu, &l.line, &t, what)
+	t := &c.first
+	if c.taken {
+		t = new(Ticket)
+	}
+	c.taken = true
+	return op.Wait(&c.mu, &c.line, t, what)
 }
 
 // Watch has w told when the latch closes; it reports false, and does not keep
 // w, if that has happened.
 func (l *Latch) Watch(w *Watch) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed.Load() {
+	c := l.come()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l.Closed() {
 		return false
 	}
-	w.on, w.next = l, l.watchers
+	w.on, w.next = l, c.watchers
 	if w.next != nil {
 		w.next.prev = w
 	}
-	l.watchers = w
+	c.watchers = w
 	return true
 }
 
 // Unwatch takes w back. When it returns, w is not being told and will not be.
 func (l *Latch) Unwatch(w *Watch) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	c := l.crowd.Load()
+	if c == nil { // w never came
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if w.on == l {
-		l.removeLocked(w)
+		c.removeLocked(w)
 	}
 }
 
-func (l *Latch) removeLocked(w *Watch) {
+func (c *crowd) removeLocked(w *Watch) {
 	if w.prev != nil {
 		w.prev.next = w.next
 	} else {
-		l.watchers = w.next
+		c.watchers = w.next
 	}
 	if w.next != nil {
 		w.next.prev = w.prev
