@@ -88,22 +88,42 @@ func TestR56_NeverStarted(t *testing.T) {
 		opts  []scope.TaskOption
 		check func(t *testing.T, err error)
 	}{
-		{"nil", func(context.Context, func(string) error) (int, error) { return 1, nil }, nil,
-			func(t *testing.T, err error) { require.Equal(t, task.ErrNotStarted, err) }},
-		{"error", func(context.Context, func(string) error) (int, error) { return 1, tkErrA }, nil,
-			func(t *testing.T, err error) { require.True(t, err == tkErrA) }},
-		{"handled error", func(context.Context, func(string) error) (int, error) { return 1, tkErrA }, []scope.TaskOption{handle},
-			func(t *testing.T, err error) { require.True(t, err == tkErrA) }},
-		{"panic", func(context.Context, func(string) error) (int, error) { panic("boom") }, nil,
-			func(t *testing.T, err error) { require.ErrorContains(t, err, "boom") }},
-		{"handled panic", func(context.Context, func(string) error) (int, error) { panic("boom") }, []scope.TaskOption{handle},
-			func(t *testing.T, err error) { require.ErrorContains(t, err, "boom") }},
-		{"goexit", func(context.Context, func(string) error) (int, error) { runtime.Goexit(); return 1, nil }, nil,
-			func(t *testing.T, err error) { require.Equal(t, scope.ErrGoexit, err) }},
-		{"handled goexit", func(context.Context, func(string) error) (int, error) { runtime.Goexit(); return 1, nil }, []scope.TaskOption{handle},
-			func(t *testing.T, err error) { require.Equal(t, scope.ErrGoexit, err) }},
-		{"deadline", func(ctx context.Context, _ func(string) error) (int, error) { return tkForever(ctx) }, []scope.TaskOption{scope.Timeout(time.Second)},
-			func(t *testing.T, err error) { require.Equal(t, scope.KindDeadline, tkCanceled(t, err).Kind) }},
+		{
+			"nil", func(context.Context, func(string) error) (int, error) { return 1, nil }, nil,
+			func(t *testing.T, err error) { require.Equal(t, task.ErrNotStarted, err) },
+		},
+		{
+			"error", func(context.Context, func(string) error) (int, error) { return 1, tkErrA }, nil,
+			func(t *testing.T, err error) { require.True(t, err == tkErrA) },
+		},
+		{
+			"handled error", func(context.Context, func(string) error) (int, error) { return 1, tkErrA },
+			[]scope.TaskOption{handle},
+			func(t *testing.T, err error) { require.True(t, err == tkErrA) },
+		},
+		{
+			"panic", func(context.Context, func(string) error) (int, error) { panic("boom") }, nil,
+			func(t *testing.T, err error) { require.ErrorContains(t, err, "boom") },
+		},
+		{
+			"handled panic", func(context.Context, func(string) error) (int, error) { panic("boom") },
+			[]scope.TaskOption{handle},
+			func(t *testing.T, err error) { require.ErrorContains(t, err, "boom") },
+		},
+		{
+			"goexit", func(context.Context, func(string) error) (int, error) { runtime.Goexit(); return 1, nil }, nil,
+			func(t *testing.T, err error) { require.Equal(t, scope.ErrGoexit, err) },
+		},
+		{
+			"handled goexit", func(context.Context, func(string) error) (int, error) { runtime.Goexit(); return 1, nil },
+			[]scope.TaskOption{handle},
+			func(t *testing.T, err error) { require.Equal(t, scope.ErrGoexit, err) },
+		},
+		{
+			"deadline", func(ctx context.Context, _ func(string) error) (int, error) { return tkForever(ctx) },
+			[]scope.TaskOption{scope.Timeout(time.Second)},
+			func(t *testing.T, err error) { require.Equal(t, scope.KindDeadline, tkCanceled(t, err).Kind) },
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

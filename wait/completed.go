@@ -37,7 +37,7 @@ func AsCompleted[A task.Awaitable](ctx context.Context, aws []A) iter.Seq2[int, 
 // nil. It returns nil if ctx is cancelled.
 func (g *group) after(ctx context.Context, s *subject) *subject {
 	var op park.Op
-	err := begin("AsCompleted", &op, ctx)
+	err := op.Begin(ctx)
 	g.mu.Lock()
 	g.enough++
 	there := g.holdsLocked()

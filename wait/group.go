@@ -160,13 +160,6 @@ func (g *group) Awaited() park.Mark {
 	return m
 }
 
-// begin starts the operation that a caller waits with. Its error is the
-// cancellation of ctx.
-func begin(call string, op *park.Op, ctx context.Context) error {
-	mustHave(ctx, call)
-	return op.Begin(ctx)
-}
-
 // mustHave refuses a nil ctx.
 func mustHave(ctx context.Context, call string) {
 	if ctx == nil {

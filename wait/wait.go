@@ -23,8 +23,9 @@ import (
 // Waiting for any number of our own things starts no goroutine. A context, and
 // anything else, costs one until Wait returns.
 func Wait[A task.Awaitable](ctx context.Context, aws []A, opts ...Option) (done, pending []A, err error) {
+	mustHave(ctx, "Wait")
 	var op park.Op
-	canceled := begin("Wait", &op, ctx)
+	canceled := op.Begin(ctx)
 	cfg := configure(opts)
 	g := new(group)
 	subjects("Wait", g, aws)
