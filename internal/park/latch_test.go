@@ -13,7 +13,7 @@ import (
 	"github.com/corral-go/corral/internal/park"
 )
 
-var latchRounds = flag.Int("latch.rounds", 100_000, "`rounds` of TestLatchStorm; 20000000 after a change of Latch")
+var latchRounds = flag.Int("latch.rounds", 10_000, "`rounds` of TestLatchStorm; 20000000 after a change of Latch")
 
 type told struct{ atomic.Int32 }
 
@@ -77,7 +77,7 @@ func TestLatchStorm(t *testing.T) {
 // meet waits until v is n: spinning, as the two are to go on in one instant.
 func meet(v *atomic.Int64, n int64) {
 	for spins := 0; v.Load() != n; spins++ {
-		if spins > 1000 {
+		if spins > 100 {
 			runtime.Gosched()
 		}
 	}
