@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 )
 
@@ -13,58 +12,142 @@ import (
 type Leaf struct {
 	Kind       string // "put", "get", "await", "acquire"
 	Name       string // of the queue, task or primitive; "": the kind alone names the span
+	On         any    // the object itself, to tell those of one name apart; nil: the name does
 	Start, End time.Time
 	Blocked    time.Duration // of that time
 	WasBlocked bool
 	Size       int // of the queue, afterwards
 	HasSize    bool
+	Future     bool              // what is awaited is a future
+	Put        time.Time         // of a get: when the item was stored; zero if unknown
 	Link       trace.SpanContext // to link to, if it is valid
 	Err        error
 	Cause      *Cause // if Err is a cancellation
 	Expected   bool   // Err is an answer, not a failure: closed, full, empty
+
+	In    *Span  // of the task or body that it was called from, or nil
+	Track *Track // of the strand that it was called from, or nil
+	Meter *Meter // counts what is not told
 }
 
 // Leaf records an operation as a span below the one in ctx, with the times it
 // had. It records nothing if the level leaves it out, or if the span in ctx is
-// not recording.
+// not recording. Below a span that has ended nothing may begin: then it is a
+// root of its own, linked to that (R81).
 func (t *Tracer) Leaf(ctx context.Context, l Leaf) {
-	if !t.Leaves() || t.level == LevelBlocking && !l.WasBlocked && l.Err == nil {
+	if !t.Leaves() {
 		return
 	}
-	if !trace.SpanFromContext(ctx).IsRecording() {
+	parent := trace.SpanFromContext(ctx)
+	above := parent.SpanContext()
+	open := parent.IsRecording()
+	if !open && (!above.IsSampled() || above.IsRemote()) {
 		return
 	}
+	if t.level == LevelBlocking && !l.WasBlocked && l.Err == nil {
+		l.Meter.suppress(ctx, l.Kind, "level", 1)
+		return
+	}
+	in := l.In
+	if in == nil {
+		l.end()
+		t.tell(ctx, above, !open, &l, nil)
+		return
+	}
+	in.mu.Lock()
+	l.end()
+	root := !open || in.sealed && in.context.SpanID() == above.SpanID()
+	alone := root || in.sealed || !l.quick() || !l.Track.spent(t.budget)
+	var out *composite
+	if !alone {
+		out = in.mergeLocked(ctx, above, &l)
+	}
+	in.mu.Unlock()
+	switch {
+	case alone:
+		t.tell(ctx, above, root, &l, nil)
+	case out != nil:
+		t.tell(out.ctx, out.above, false, &out.leaf, out)
+	}
+}
+
+func (l *Leaf) end() {
 	if l.End.IsZero() {
 		l.End = time.Now()
 	}
-	opts := []trace.SpanStartOption{trace.WithTimestamp(l.Start), trace.WithAttributes(l.attributes()...)}
-	if l.Link.IsValid() {
-		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: l.Link}))
-	}
-	t.guard(func() {
-		_, span := t.leaves.Start(ctx, spanName(l.Kind, l.Name), opts...)
-		switch {
-		case l.Err == nil:
-		case l.Expected:
-			span.SetAttributes(attrErrorType.String(semconv.ErrorType(l.Err).Value.AsString()))
-		default:
-			describe(span, l.outcome())
-		}
-		span.End(trace.WithTimestamp(l.End))
-	})
 }
 
-func (l *Leaf) attributes() []attribute.KeyValue {
-	attrs := make([]attribute.KeyValue, 0, 3)
+// leafParts is what the SDK is handed for a leaf, in one allocation: it copies
+// what it keeps.
+type leafParts struct {
+	attrs [4]attribute.KeyValue
+	start [4]trace.SpanStartOption
+	end   [1]trace.SpanEndOption
+}
+
+// tell makes the span of one leaf, or, with c, of those that were merged.
+func (t *Tracer) tell(ctx context.Context, above trace.SpanContext, root bool, l *Leaf, c *composite) {
+	parts := new(leafParts)
+	opts := append(parts.start[:0], trace.WithTimestamp(l.Start), trace.WithAttributes(l.attributes(parts.attrs[:0], c)...))
+	if root {
+		opts = append(opts, trace.WithNewRoot())
+	}
+	if links := l.links(above, root, c); len(links) > 0 {
+		opts = append(opts, trace.WithLinks(links...))
+	}
+	code, text := l.outcome().verdict()
+	if c != nil {
+		l.Meter.suppress(ctx, l.Kind, "budget", c.count)
+	}
+	ends := append(parts.end[:0], trace.WithTimestamp(l.End))
+	defer t.rescue()
+	_, span := t.leaves.Start(ctx, t.name(l.Kind, l.Name), opts...)
+	if code != 0 {
+		span.SetStatus(code, text)
+	}
+	span.End(ends...)
+}
+
+func (l *Leaf) links(above trace.SpanContext, root bool, c *composite) (links []trace.Link) {
+	add := func(sc trace.SpanContext) { links = append(links, trace.Link{SpanContext: sc}) }
+	if root {
+		add(above)
+	}
+	if l.Link.IsValid() {
+		add(l.Link)
+	}
+	if c != nil {
+		for _, sc := range c.links {
+			add(sc)
+		}
+	}
+	if l.Cause != nil && l.Cause.Origin.IsValid() && l.Cause.Origin.SpanID() != l.Link.SpanID() {
+		add(l.Cause.Origin)
+	}
+	return links
+}
+
+func (l *Leaf) attributes(attrs []attribute.KeyValue, c *composite) []attribute.KeyValue {
 	attrs = append(attrs, attrOpBlocked.Bool(l.WasBlocked))
-	switch l.Kind {
-	case "put", "get":
+	switch {
+	case l.Name == "":
+	case l.Kind == "put" || l.Kind == "get":
 		attrs = append(attrs, attrQueueName.String(l.Name))
-	case "await":
-		attrs = append(attrs, attrAwaited.String(l.Name))
+	case l.Future:
+		attrs = append(attrs, attrFutureName.String(l.Name))
 	}
 	if l.HasSize {
 		attrs = append(attrs, attrQueueSize.Int(l.Size))
+	}
+	if l.Err != nil {
+		if word := l.errorType(); word != "" {
+			attrs = append(attrs, attrErrorType.String(word))
+		}
+		attrs = l.Cause.append(attrs)
+	}
+	if c != nil && c.count > 0 {
+		attrs = append(attrs, attrOpCount.Int(c.count+1),
+			attrOpTime.Float64(c.total.Seconds()), attrOpMax.Float64(c.longest.Seconds()))
 	}
 	return attrs
 }
@@ -72,6 +155,8 @@ func (l *Leaf) attributes() []attribute.KeyValue {
 func (l *Leaf) outcome() Outcome {
 	o := Outcome{Result: Failure, Err: l.Err, Cause: l.Cause}
 	switch {
+	case l.Err == nil, l.Expected:
+		o.Result = Success
 	case l.Cause == nil:
 	case l.Cause.Deadline:
 		o.Result = Timeout
@@ -79,4 +164,12 @@ func (l *Leaf) outcome() Outcome {
 		o.Result = Cancellation
 	}
 	return o
+}
+
+// errorType also has a word for an answer that is no failure.
+func (l *Leaf) errorType() string {
+	if l.Expected && l.Err != nil {
+		return typeOf(l.Err)
+	}
+	return l.outcome().errorType()
 }

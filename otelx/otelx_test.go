@@ -95,7 +95,7 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 		var none *otelx.Tracer
 		ctx, span := none.Start(unsampled, otelx.SpanStart{Kind: "task"})
 		span.End(otelx.Outcome{})
-		span.Event("x")
+		span.Canceled(nil, 1, time.Time{})
 		none.Leaf(ctx, otelx.Leaf{Kind: "get"})
 		_ = none.Leaves()
 		_ = span.Context()

@@ -1,6 +1,7 @@
 package otelx
 
 import (
+	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,32 +12,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The attributes of spans. Names are API.
-const (
-	attrScopeName     = attribute.Key("corral.scope.name")
-	attrScopePath     = attribute.Key("corral.scope.path")
-	attrTaskName      = attribute.Key("corral.task.name")
-	attrTaskID        = attribute.Key("corral.task.id")
-	attrTaskResult    = attribute.Key("corral.task.result")
-	attrBackground    = attribute.Key("corral.task.background")
-	attrScheduleDelay = attribute.Key("corral.task.schedule_delay")
-	attrQueueName     = attribute.Key("corral.queue.name")
-	attrQueueSize     = attribute.Key("corral.queue.size")
-	attrOpBlocked     = attribute.Key("corral.op.blocked")
-	attrAwaited       = attribute.Key("corral.await.name")
-	attrCancelKind    = attribute.Key("corral.cancel.kind")
-	attrCancelScope   = attribute.Key("corral.cancel.scope")
-	attrCancelTask    = attribute.Key("corral.cancel.task")
-	attrCancelReason  = attribute.Key("corral.cancel.reason")
-	attrErrorType     = attribute.Key("error.type")
-)
-
 // Cause says why something was cancelled. It is for Corral's own packages.
 type Cause struct {
 	Kind, Scope, Task, Reason string
 	Origin                    trace.SpanContext // the span in which it began
 	Deadline                  bool              // the kind is deadline
-	Failure                   bool              // a sibling's or the body's failure began it
+	At                        time.Time         // when it began
 }
 
 // Result is how something ended. It is for Corral's own packages.
@@ -68,6 +49,10 @@ type Outcome struct {
 	Err    error
 	Cause  *Cause    // nil unless it was cancelled
 	At     time.Time // zero: now
+
+	Track  *Track    // of a task: its waits; of a scope: the critical path
+	Scope  string    // name of the scope
+	Opened time.Time // when it was
 }
 
 // verdict is the one place that decides the status of a span:
@@ -77,55 +62,102 @@ type Outcome struct {
 //	failure                                          Error, the error's text and type
 //	panic, Goexit                                    Error, error.type=panic, goexit
 //
-// Never Ok: that is the application's word.
-func (o Outcome) verdict() (code codes.Code, text, errorType string) {
+// A cancellation for a sibling's or the body's failure is one, too: Unset, with
+// a link to what failed. Never Ok: that is the application's word.
+func (o Outcome) verdict() (code codes.Code, text string) {
 	switch o.Result {
 	case Timeout:
-		return codes.Error, o.text(), "timeout"
-	case Panic:
-		return codes.Error, o.text(), "panic"
-	case Goexit:
-		return codes.Error, o.text(), "goexit"
-	case Failure:
-		return codes.Error, o.text(), semconv.ErrorType(o.Err).Value.AsString()
+		if o.Err == nil && o.Cause != nil { // caught, and moved on from
+			return codes.Error, clip(o.Cause.Reason)
+		}
+		return codes.Error, o.text()
+	case Panic, Goexit, Failure:
+		return codes.Error, o.text()
 	}
-	return codes.Unset, "", ""
+	return codes.Unset, ""
+}
+
+// errorType is the value of error.type, "" if there is none.
+func (o Outcome) errorType() string {
+	switch o.Result {
+	case Timeout:
+		return "timeout"
+	case Panic:
+		return "panic"
+	case Goexit:
+		return "goexit"
+	case Failure:
+		return typeOf(o.Err)
+	}
+	return ""
 }
 
 func (o Outcome) text() string {
 	if o.Err == nil {
 		return ""
 	}
-	text := o.Err.Error()
+	text := Text(o.Err)
 	if o.Result == Panic { // its text goes on with the stack
 		text, _, _ = strings.Cut(text, "\n")
 	}
 	return clip(text)
 }
 
-// describe puts the outcome on a span.
-func describe(span trace.Span, o Outcome) {
-	code, text, errorType := o.verdict()
-	if code != codes.Unset {
-		span.SetStatus(code, text)
-		span.SetAttributes(attrErrorType.String(errorType))
+// append appends what a span says of its outcome.
+func (o Outcome) append(attrs []attribute.KeyValue) []attribute.KeyValue {
+	if word := o.errorType(); word != "" {
+		attrs = append(attrs, attrErrorType.String(word))
 	}
-	if c := o.Cause; c != nil {
-		span.SetAttributes(attrCancelKind.String(c.Kind), attrCancelScope.String(c.Scope),
-			attrCancelTask.String(c.Task), attrCancelReason.String(clip(c.Reason)))
+	return o.Cause.append(attrs)
+}
+
+func (c *Cause) append(attrs []attribute.KeyValue) []attribute.KeyValue {
+	if c == nil {
+		return attrs
 	}
+	attrs = append(attrs, attrCancelKind.String(c.Kind))
+	for _, a := range [...]attribute.KeyValue{
+		attrCancelScope.String(c.Scope), attrCancelTask.String(c.Task), attrCancelReason.String(clip(c.Reason)),
+	} {
+		if a.Value.AsString() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	return attrs
 }
 
 // longest is how many bytes of user text go onto a span.
 const longest = 512
 
 // clip makes user text valid UTF-8 and cuts it.
-func clip(s string) string {
-	if len(s) > longest {
-		s = s[:longest]
+func clip(s string) string { return clipTo(s, longest) }
+
+func clipTo(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
 		for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
 			s = s[:len(s)-1]
 		}
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// Text returns the text of an error of the user's, whose methods may panic. It is
+// for Corral's own packages.
+func Text(err error) (text string) {
+	defer func() {
+		if v := recover(); v != nil {
+			text = fmt.Sprintf("%T (its Error method panics)", err)
+		}
+	}()
+	return err.Error()
+}
+
+func typeOf(err error) (word string) {
+	defer func() {
+		if v := recover(); v != nil {
+			word = fmt.Sprintf("%T", err)
+		}
+	}()
+	return clip(semconv.ErrorType(err).Value.AsString())
 }

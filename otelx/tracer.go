@@ -1,14 +1,11 @@
 package otelx
 
 import (
-	"context"
 	"fmt"
-	"reflect"
+	"sync"
 	"sync/atomic"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 )
 
 // Tracer is the decision that spans are made, and with what. Nil means that
@@ -17,92 +14,73 @@ import (
 type Tracer struct {
 	provider trace.TracerProvider
 	level    Level
+	budget   int32
+	code     bool
 	spans    trace.Tracer
 	leaves   trace.Tracer
 	broken   atomic.Bool // the provider has panicked
+
+	names   atomic.Pointer[map[spanName]string]
+	namesMu sync.Mutex // taken to replace names
 }
 
-// apiDefault is the provider that the API answers with while no SDK is
-// installed: it is still there then, and makes spans that record nothing.
-var apiDefault = defaultProvider()
+// spanName is the kind and the name of what a span is of.
+type spanName struct{ kind, name string }
 
-func defaultProvider() trace.TracerProvider {
-	tp := otel.GetTracerProvider()
-	if fmt.Sprintf("%T", tp) != "*global.tracerProvider" {
-		return nil // an SDK was installed before this package was initialised
+// name returns the name of a span. Those in use are kept, as long as they are
+// as few as they should be.
+func (t *Tracer) name(kind, name string) string {
+	if name == "" {
+		return kind
 	}
-	return tp
+	n := spanName{kind, name}
+	known := t.names.Load()
+	if known != nil {
+		if text, ok := (*known)[n]; ok {
+			return text
+		}
+	}
+	text := kind + " " + name
+	if known != nil && len(*known) >= maxSets {
+		return text
+	}
+	t.namesMu.Lock()
+	defer t.namesMu.Unlock()
+	more := map[spanName]string{n: text}
+	if known = t.names.Load(); known != nil {
+		for k, v := range *known {
+			more[k] = v
+		}
+	}
+	t.names.Store(&more)
+	return text
 }
 
-// TracerOf returns the tracer that applies to ctx, or nil if nothing is to be
-// recorded: the level is off, the span in ctx is not sampled, or no SDK is
-// installed. It is for Corral's own packages.
-func TracerOf(ctx context.Context) *Tracer {
-	inst := instrumentationOf(ctx)
-	if inst.level == LevelOff {
-		return nil
+// newTracer builds a tracer; one that records nothing if the provider panics.
+func newTracer(tp trace.TracerProvider, inst *Instrumentation) *Tracer {
+	t := &Tracer{provider: tp, level: inst.level, budget: leafBudget, code: inst.code}
+	if inst.budget != nil {
+		t.budget = int32(min(*inst.budget, 1<<30))
 	}
-	span := trace.SpanFromContext(ctx)
-	recording := span.IsRecording()
-	if sc := span.SpanContext(); sc.IsValid() && !recording && !sc.IsRemote() {
-		return nil
-	}
-	if inst.fixed != nil {
-		return inst.fixed
-	}
-	var tp trace.TracerProvider
-	if recording {
-		tp = span.TracerProvider()
-	} else {
-		tp = otel.GetTracerProvider()
-	}
-	if isOff(tp) {
-		return nil
-	}
-	if last := inst.last.Load(); last != nil && sameProvider(last.provider, tp) {
-		return last
-	}
-	t := newTracer(tp, inst.level)
-	inst.last.Store(t)
-	return t
-}
-
-// isOff reports whether nothing listens behind tp.
-func isOff(tp trace.TracerProvider) bool {
-	if apiDefault != nil && tp == apiDefault {
-		return true
-	}
-	_, off := tp.(noop.TracerProvider)
-	return off
-}
-
-// sameProvider compares providers, which need not be comparable.
-func sameProvider(a, b trace.TracerProvider) bool {
-	return reflect.TypeOf(a).Kind() == reflect.Pointer && a == b
-}
-
-// newTracer builds a tracer; nil if the provider panics.
-func newTracer(tp trace.TracerProvider, level Level) *Tracer {
-	t := &Tracer{provider: tp, level: level}
 	if t.level == LevelOff {
 		return t
 	}
-	t.guard(func() {
-		t.spans = tp.Tracer(ScopeName, trace.WithInstrumentationVersion(version))
-		t.leaves = tp.Tracer(OpsScopeName, trace.WithInstrumentationVersion(version))
-	})
+	t.open(tp)
 	return t
 }
 
-// guard calls into the SDK. If that panics, it is reported, and the tracer is
-// not used again (R84).
-func (t *Tracer) guard(call func()) {
-	defer func() {
-		if v := recover(); v != nil && t.broken.CompareAndSwap(false, true) {
-			otel.Handle(fmt.Errorf("otelx: the tracer provider panicked and is not called any more: %v", v))
-		}
-	}()
-	call()
+func (t *Tracer) open(tp trace.TracerProvider) {
+	defer t.rescue()
+	t.spans = tp.Tracer(ScopeName, trace.WithInstrumentationVersion(version))
+	t.leaves = tp.Tracer(OpsScopeName, trace.WithInstrumentationVersion(version))
+}
+
+// rescue is deferred around every call into the SDK. If that panics, it is
+// reported, and the tracer is not used again (R84).
+func (t *Tracer) rescue() {
+	if v := recover(); v != nil && t.broken.CompareAndSwap(false, true) {
+		report(fmt.Errorf("otelx: the tracer provider panicked and is not called any more: %v", v))
+	}
 }
 
 // Leaves reports whether any leaf could be recorded, so that callers can skip

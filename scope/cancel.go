@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -15,6 +16,12 @@ import (
 
 func init() {
 	park.CauseOf = func(ctx context.Context) error { return CauseOf(ctx) }
+	park.Describe = func(p *park.Place) (scope, task string) {
+		if t := taskOf(p); t != nil {
+			task = t.Name()
+		}
+		return scopeOf(p).path(), task
+	}
 	park.Explain = func(err error) *otelx.Cause {
 		var e *CanceledError
 		if !errors.As(err, &e) {
@@ -30,22 +37,23 @@ func init() {
 // wait; on one that has ended only CancelCalled changes. A nil cause becomes a
 // reason that says who called. Cancel does not wait.
 func (s *Scope) Cancel(cause error, opts ...CancelOption) {
-	e, raise := explicit(cause, opts)
+	e, raise, by := explicit(cause, opts)
 	s.mu.Lock()
 	e.Scope = s.nameNow()
 	if s.phase != made {
 		e.Scope = s.path()
 		if !e.Span.IsValid() {
-			e.Span = s.span.Context()
+			e.Span = s.place.Span.Context()
 		}
 	}
 	s.mu.Unlock()
-	s.cancel(e, raise)
+	s.cancel(e, raise, by)
 }
 
 // explicit makes the cause of a call of Cancel; it must be called by the
-// exported function itself, to name its caller.
-func explicit(cause error, opts []CancelOption) (e *CanceledError, raise bool) {
+// exported function itself, to name its caller. by is the strand it was called
+// on behalf of, or nil.
+func explicit(cause error, opts []CancelOption) (e *CanceledError, raise bool, by *park.Strand) {
 	e = &CanceledError{Kind: KindExplicit, Reason: cause, At: time.Now()}
 	for _, o := range opts {
 		switch o := o.(type) {
@@ -56,15 +64,18 @@ func explicit(cause error, opts []CancelOption) (e *CanceledError, raise bool) {
 				continue
 			}
 			e.Span = trace.SpanContextFromContext(o.ctx)
-			if t := TaskFrom(o.ctx); t != nil {
-				e.Task = t.path()
+			if p := park.PlaceOf(o.ctx); p != nil {
+				by = p.Strand
+				if t := taskOf(p); t != nil {
+					e.Task = t.path()
+				}
 			}
 		}
 	}
 	if cause == nil {
 		e.Reason = errors.New("called by " + caller())
 	}
-	return e, raise
+	return e, raise, by
 }
 
 // caller names the function outside this package that called in.
@@ -82,8 +93,9 @@ func caller() string {
 
 func nameOfPackage() string { return "github.com/corral-go/corral/scope." }
 
-// cancel cancels the scope itself, for cause e.
-func (s *Scope) cancel(e *CanceledError, raise bool) {
+// cancel cancels the scope itself, for cause e; by is the strand that does it,
+// or nil.
+func (s *Scope) cancel(e *CanceledError, raise bool, by *park.Strand) {
 	s.mu.Lock()
 	s.called = true
 	if s.phase == made {
@@ -94,20 +106,43 @@ func (s *Scope) cancel(e *CanceledError, raise bool) {
 		return
 	}
 	first := !s.settled && s.std.Err() == nil
+	why := otelx.Release{}
 	if first {
 		s.raise = raise
+		if s.place.Tracer != nil {
+			why = by.Release()
+			did := s.effectLocked()
+			did.mine, did.why = e, why
+		}
 	}
 	s.mu.Unlock()
 	if first {
 		s.stop(e) // the standard library decides who is first
-		s.spread()
+		s.spread(why)
 	}
 }
 
-// spread wakes whatever waits inside the scope, after its ctx was cancelled.
-// It walks with a list of its own rather than by recursion, takes one lock at
-// a time, and wakes outside the locks.
-func (s *Scope) spread() {
+// spreadHook is spread for a timer or context that has fired: it may come
+// before whoever has cancelled the scope, or one around it, has got so far.
+func (s *Scope) spreadHook() {
+	var why otelx.Release
+	for x := s; x != nil && why == (otelx.Release{}); x = x.parent() {
+		x.mu.Lock()
+		if x.effect != nil {
+			why = x.effect.why
+		}
+		x.mu.Unlock()
+		if x.hidden.Load() {
+			break
+		}
+	}
+	s.spread(why)
+}
+
+// spread wakes whatever waits inside the scope, after its ctx was cancelled;
+// why is what led to that. It walks with a list of its own rather than by
+// recursion, takes one lock at a time, and wakes outside the locks.
+func (s *Scope) spread(why otelx.Release) {
 	var strands []*park.Strand
 	for work := []*Scope{s}; len(work) > 0; {
 		x := work[len(work)-1]
@@ -122,7 +157,7 @@ func (s *Scope) spread() {
 		refused := x.takeTurnsLocked()
 		x.mu.Unlock()
 		for _, strand := range strands {
-			strand.Poke()
+			strand.Poke(why)
 		}
 		x.refuse(refused)
 	}
@@ -205,7 +240,7 @@ func (s *Scope) foreignCause(cause error) *CanceledError {
 			ctxErr = s.std.Err()
 		}
 		s.foreign.CompareAndSwap(nil, &CanceledError{
-			Kind: KindContext, Scope: s.path(), Reason: cause, At: time.Now(), Span: s.span.Context(), ctxErr: ctxErr,
+			Kind: KindContext, Scope: s.path(), Reason: cause, At: time.Now(), Span: s.place.Span.Context(), ctxErr: ctxErr,
 		})
 	}
 }
@@ -246,15 +281,17 @@ func CauseOf(ctx context.Context) *CanceledError {
 
 // doneCause is the cause that everything sees that outlives the scope.
 func (s *Scope) doneCause() *CanceledError {
-	return &CanceledError{Kind: KindScopeDone, Scope: s.path(), Reason: errDone, At: time.Now(), Span: s.span.Context()}
+	return &CanceledError{Kind: KindScopeDone, Scope: s.path(), Reason: errDone, At: time.Now(), Span: s.place.Span.Context()}
 }
 
 var errDone = errors.New("the scope has ended")
 
-// fail records a failure of the body and cancels the scope for it.
-func (s *Scope) fail(err error, panicked bool) {
+// fail records a failure of the body and cancels the scope for it. A panic that
+// comes again has been told of by an inner scope.
+func (s *Scope) fail(err error, panicked, again bool) {
 	if cause := s.record(nil, err, panicked); cause != nil {
-		s.cancel(cause, false)
+		s.reportBody(err, panicked, again)
+		s.cancel(cause, false, s.place.Strand)
 	}
 }
 
@@ -262,9 +299,9 @@ func (s *Scope) fail(err error, panicked bool) {
 // the cause to cancel the scope with: nil if the error was listed before, and
 // so somebody else does.
 func (s *Scope) record(c *Child, err error, panicked bool) *CanceledError {
-	e := &CanceledError{Kind: KindBodyFailed, Scope: s.path(), Reason: err, At: time.Now(), Span: s.span.Context()}
+	e := &CanceledError{Kind: KindBodyFailed, Scope: s.path(), Reason: err, At: time.Now(), Span: s.place.Span.Context()}
 	if c != nil {
-		e.Kind, e.Task, e.Span = KindTaskFailed, c.path(), c.span.Context()
+		e.Kind, e.Task, e.Span = KindTaskFailed, c.path(), c.place.Span.Context()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,11 +321,13 @@ func explain(e *CanceledError) *otelx.Cause {
 	}
 	c := &otelx.Cause{
 		Kind: e.Kind.String(), Scope: e.Scope, Task: e.Task, Origin: e.Span,
-		Deadline: e.Kind == KindDeadline,
-		Failure:  e.Kind == KindTaskFailed || e.Kind == KindBodyFailed,
+		Deadline: e.Kind == KindDeadline, At: e.At,
 	}
 	if e.Reason != nil {
-		c.Reason = e.Reason.Error()
+		c.Reason = otelx.Text(e.Reason)
+		if _, ok := e.Reason.(*PanicError); ok { //nolint:errorlint // its own text goes on with the stack
+			c.Reason, _, _ = strings.Cut(c.Reason, "\n")
+		}
 	}
 	return c
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -61,17 +60,17 @@ type Child struct {
 	place    park.Place
 	strand   park.Strand
 	rare     *rare
-	spawned  time.Time         // if traced
-	spawner  trace.SpanContext // if traced
+	spawned  int64 // Unix nanoseconds, if it is traced or measured
 	kind     taskKind
 	finishes bool // job is a seam.Finisher
+	reached  bool // it has ended after its scope was cancelled, if traced
 
 	// The task's own goroutine alone, until it is done.
 	job       capture.Job
-	values    context.Context // the spawner's; nil: the scope's will do
-	inherited context.Context // values, before the task's own span was added
-	span      *otelx.Span
-	due       *CanceledError // the cause of the task's own deadline
+	values    context.Context   // the spawner's; nil: the scope's will do
+	inherited context.Context   // values, before the task's own span was added
+	series    *otelx.TaskSeries // if it is measured
+	due       *CanceledError    // the cause of the task's own deadline
 
 	state atomic.Uint32
 	begun atomic.Int64 // Unix nanoseconds
@@ -138,7 +137,7 @@ func (c *Child) ID() uint64 { return c.id }
 func (c *Child) SpanContext() trace.SpanContext {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.span.Context()
+	return c.place.Span.Context()
 }
 
 // State returns where the task stands.
@@ -182,14 +181,14 @@ func (c *Child) Wait(ctx context.Context) error {
 	canceled := op.Begin(ctx)
 	err := c.wait(&op, canceled)
 	if op.Traced() {
-		op.End(otelx.Leaf{Kind: "await", Name: c.Name(), Link: c.SpanContext()}, err)
+		op.End(otelx.Leaf{Kind: "await", Name: c.Name(), On: c, Link: c.SpanContext()}, err)
 	}
 	return err
 }
 
 func (c *Child) wait(op *park.Op, canceled error) error {
 	if c.isDone() {
-		return c.Err()
+		return c.heard(op)
 	}
 	if canceled != nil {
 		return canceled
@@ -200,7 +199,17 @@ func (c *Child) wait(op *park.Op, canceled error) error {
 	if err := c.latch.Await(op, (*awaiting)(c)); err != nil {
 		return err
 	}
-	return c.Err()
+	return c.heard(op)
+}
+
+// heard returns the error of a task that is done. Whoever passes it on has not
+// failed first.
+func (c *Child) heard(op *park.Op) error {
+	err := c.Err()
+	if p := op.Place(); p != nil && err != nil {
+		p.Strand.Hear(err)
+	}
+	return err
 }
 
 // contains reports whether p is the task itself or somewhere inside it.
@@ -223,6 +232,8 @@ func (a *awaiting) Awaited() park.Mark {
 	return park.Mark{Kind: "task.wait", Name: c.Name(), Holders: []string{c.path()}}
 }
 
+func (a *awaiting) Label() (kind, name string) { return "task.wait", (*Child)(a).Name() }
+
 // Cancel cancels what the task runs, and nothing else: neither the scope nor
 // its other tasks. It reports whether it had an effect: false if the task was
 // done or cancelled already. A task that has not begun never begins. If the
@@ -233,15 +244,15 @@ func (c *Child) Cancel(cause error, opts ...CancelOption) bool {
 	if c.isDone() {
 		return false
 	}
-	e, raise := explicit(cause, opts)
+	e, raise, by := explicit(cause, opts)
 	e.Scope = c.scope.path()
 	if e.Task == "" && !e.Span.IsValid() {
 		e.Span = c.SpanContext()
 	}
-	return c.cancel(e, raise)
+	return c.cancel(e, raise, by)
 }
 
-func (c *Child) cancel(e *CanceledError, raise bool) bool {
+func (c *Child) cancel(e *CanceledError, raise bool, by *park.Strand) bool {
 	c.mu.Lock()
 	if c.gone || c.scope.std.Err() != nil {
 		c.mu.Unlock()
@@ -260,9 +271,10 @@ func (c *Child) cancel(e *CanceledError, raise bool) bool {
 	own.cancel(e)
 	c.mu.Unlock()
 
-	c.strand.Poke()
+	why := by.Release()
+	c.strand.Poke(why)
 	for _, s := range c.innerScopes(nil) {
-		s.spread()
+		s.spread(why)
 	}
 	if f, ok := what.(interface{ CancelAwaited(error) }); ok && live && under.Err() != nil {
 		f.CancelAwaited(e)

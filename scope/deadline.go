@@ -73,14 +73,14 @@ func (s *Scope) fireDue(now time.Time) {
 	due := s.movable && s.phase != made && !s.settled && reached(at, now) && s.std.Err() == nil
 	s.mu.Unlock()
 	if due {
-		s.cancel(s.deadlineCause(at), false)
+		s.cancel(s.deadlineCause(at), false, nil)
 	}
 }
 
 func reached(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
 func (s *Scope) deadlineCause(t time.Time) *CanceledError {
-	return &CanceledError{Kind: KindDeadline, Scope: s.path(), Reason: context.DeadlineExceeded, At: t, Span: s.span.Context()}
+	return &CanceledError{Kind: KindDeadline, Scope: s.path(), Reason: context.DeadlineExceeded, At: t, Span: s.place.Span.Context()}
 }
 
 // awaitDue makes sure that every deadline of ctx that is reached has taken
@@ -222,7 +222,7 @@ func (s *Scope) reach() {
 	deliver := func() {
 		if s.outer.Err() != nil {
 			s.stop(context.Cause(s.outer))
-			s.spread()
+			s.spreadHook()
 		}
 	}
 	s.mu.Lock()

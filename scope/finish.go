@@ -36,13 +36,13 @@ func (r *runner) Execute() {
 		c.begin()
 		c.sort(&e, capture.Call(c.place.Ctx, c.job))
 	}
-	if e.failed || c.kind.main || c.span != nil || c.finishes {
+	if e.failed || c.kind.main || c.place.Span != nil || c.series != nil || c.finishes {
 		c.conclude(&e)
 	} else {
 		c.publish(e.state, e.err)
 	}
 	e.at = released
-	c.release(&e).Wake()
+	c.release(&e).WakeBy(&c.strand)
 }
 
 // exited goes on where the task's function, or a handler or callback of the
@@ -60,7 +60,7 @@ func (c *Child) exited(e *ending) {
 	}
 	c.conclude(e)
 	e.at = released
-	c.release(e).Wake()
+	c.release(e).WakeBy(&c.strand)
 }
 
 // neverBegan is the ending of a task that was cancelled before it began.
@@ -74,6 +74,9 @@ func (c *Child) begin() {
 	c.begun.Store(time.Now().UnixNano())
 	if c.place.Tracer != nil {
 		c.startSpan()
+	}
+	if c.place.Meter != nil {
+		c.startSeries()
 	}
 	if r := c.rare; r != nil && r.timed {
 		c.startDeadline(r)
@@ -95,7 +98,7 @@ func (c *Child) startDeadline(r *rare) {
 	if r.timeout != nil {
 		at = earliest(at, time.Now().Add(*r.timeout))
 	}
-	due := &CanceledError{Kind: KindDeadline, Scope: c.scope.path(), Task: c.path(), Reason: context.DeadlineExceeded, At: at, Span: c.span.Context()}
+	due := &CanceledError{Kind: KindDeadline, Scope: c.scope.path(), Task: c.path(), Reason: context.DeadlineExceeded, At: at, Span: c.place.Span.Context()}
 	c.mu.Lock()
 	if c.own.Load() == nil {
 		c.due = due
@@ -114,9 +117,9 @@ func (s *Scope) watchTask(c *Child, own *ownContext) {
 	s.mu.Unlock()
 	stop := context.AfterFunc(own, func() {
 		defer s.hookDone()
-		c.strand.Poke()
+		c.strand.Poke(otelx.Release{})
 		for _, inner := range c.innerScopes(nil) {
-			inner.spread()
+			inner.spreadHook()
 		}
 	})
 	own.unwatch = func() {
@@ -138,14 +141,36 @@ func (c *Child) startSpan() {
 		base = trace.ContextWithSpan(base, scopeSpan)
 	}
 	ctx, span := c.place.Tracer.Start(base, otelx.SpanStart{
-		Kind: "task", Name: c.Name(), Path: c.scope.path(), ID: c.id,
+		Kind: "task", Name: c.Name(), Path: c.scope.place.Span.Path(), ID: c.id,
 		Background: c.kind.background, NewRoot: c.kind.newRoot || c.kind.background,
-		Link: c.spawner, ScheduleDelay: begun.Sub(c.spawned), At: begun,
+		Link: c.strand.Track().Spawner, ScheduleDelay: c.delay(), Func: c.fn, At: begun,
 	})
 	c.values = context.WithoutCancel(ctx)
+	if !span.Recording() {
+		c.place.Tracer = nil
+	}
 	c.mu.Lock()
-	c.span = span
+	c.place.Span = span
 	c.mu.Unlock()
+}
+
+// startSeries counts the task in.
+func (c *Child) startSeries() {
+	if c.series = c.place.Meter.Task(c.Name()); c.series != nil {
+		c.series.Begin(c.measured(), c.delay())
+	}
+}
+
+// delay is how long the task waited for its turn and a goroutine.
+func (c *Child) delay() time.Duration { return time.Duration(c.begun.Load() - c.spawned) }
+
+// measured is the context to measure the task in: only one that leads to a span
+// is worth a look.
+func (c *Child) measured() context.Context {
+	if c.place.Tracer != nil {
+		return c.place.Ctx
+	}
+	return context.Background()
 }
 
 // ending is how a task ended, as it is told to the scope and the span.
@@ -156,6 +181,7 @@ type ending struct {
 	panic  bool // err is a panic
 	goexit bool
 	failed bool // the scope is to hear of err
+	again  bool // err was told of before: an inner Run has raised it again
 
 	handled error // the failure, if the task's handler took care of it
 
@@ -212,7 +238,8 @@ func (c *Child) sortFailure(out capture.Outcome) ending {
 	ctx := c.place.Ctx
 	switch {
 	case out.Panic != nil:
-		return ending{state: Failed, err: panicError(out.Panic, c.path()), begun: true, panic: true, failed: true}
+		_, again := out.Panic.Value.(*PanicError)
+		return ending{state: Failed, err: panicError(out.Panic, c.path()), begun: true, panic: true, failed: true, again: again}
 	case out.Goexit:
 		return ending{state: Failed, err: ErrGoexit, begun: true, goexit: true, failed: true}
 	}
@@ -242,6 +269,7 @@ func (c *Child) handled(e *ending) {
 	case out.Panic != nil:
 		c.failBeside(panicError(out.Panic, c.path()), true)
 	case h.ok:
+		c.report(*e, true)
 		*e = ending{state: Succeeded, begun: true, handled: e.err}
 	}
 }
@@ -285,21 +313,35 @@ func (c *Child) conclude(e *ending) {
 	if c.kind.main {
 		c.endScope()
 	}
-	if c.span != nil {
-		c.span.End(c.outcome(e))
+	if c.place.Span != nil || c.series != nil {
+		c.tell(e)
 	}
+}
+
+// tell ends the task's span, and counts it out.
+func (c *Child) tell(e *ending) {
+	o := c.outcome(e)
+	c.series.End(c.measured(), o, time.Duration(time.Now().UnixNano()-c.begun.Load()))
+	c.series = nil
+	o.Track = c.strand.Track()
+	c.place.Span.End(o)
 }
 
 // announce publishes the result, with what it means for the scope.
 func (c *Child) announce(e *ending) {
 	e.job = c.job
+	s := c.scope
+	fails := e.failed && s.failsFor(e.panic)
 	var cause *CanceledError
-	if e.failed && c.scope.failsFor(e.panic) {
-		cause = c.scope.record(c, e.err, e.panic)
+	if fails {
+		cause = s.record(c, e.err, e.panic)
 	}
 	c.publish(e.state, e.err)
 	if cause != nil {
-		c.scope.cancel(cause, false)
+		s.cancel(cause, false, &c.strand)
+	}
+	if e.state == Failed && (cause != nil || !fails) {
+		c.report(*e, !fails && s.onError != nil)
 	}
 }
 
@@ -313,15 +355,16 @@ func (s *Scope) failsFor(panicked bool) bool {
 // a panic in a handler or callback.
 func (c *Child) failBeside(err error, panicked bool) {
 	if cause := c.scope.record(c, err, panicked); cause != nil {
-		c.scope.cancel(cause, false)
+		c.scope.cancel(cause, false, &c.strand)
+		c.report(ending{state: Failed, err: err, panic: panicked}, false)
 	}
 }
 
 // endScope ends the scope with its Main task (R44).
 func (c *Child) endScope() {
 	c.scope.cancel(&CanceledError{
-		Kind: KindScopeDone, Scope: c.scope.path(), Task: c.path(), Reason: errMain, At: time.Now(), Span: c.span.Context(),
-	}, false)
+		Kind: KindScopeDone, Scope: c.scope.path(), Task: c.path(), Reason: errMain, At: time.Now(), Span: c.place.Span.Context(),
+	}, false, &c.strand)
 }
 
 // publish makes the result known: state, waiters, Done.
@@ -329,10 +372,11 @@ func (c *Child) publish(state State, err error) {
 	c.mu.Lock()
 	c.err = err
 	c.gone = true
+	c.reached = c.scope.place.Tracer != nil && c.scope.std.Err() != nil
 	c.job = nil
 	c.state.Store(uint32(state))
 	c.mu.Unlock()
-	c.latch.Close()
+	c.latch.Close(&c.strand)
 }
 
 var errMain = errors.New("the main task has ended")
@@ -350,6 +394,9 @@ func (c *Child) release(e *ending) (body *park.Ticket) {
 	if canceled && !s.settled {
 		s.ended = true
 	}
+	if c.reached {
+		s.effectLocked().add(1, time.Now())
+	}
 	if !c.holds {
 		body = s.unlinkLocked(c)
 		s.mu.Unlock()
@@ -360,7 +407,7 @@ func (c *Child) release(e *ending) (body *park.Ticket) {
 	turn := s.nextTurnLocked()
 	body = s.unlinkLocked(c)
 	s.mu.Unlock()
-	s.startTurn(turn)
+	s.startTurn(turn, &c.strand)
 	return body
 }
 
@@ -380,7 +427,7 @@ func (c *Child) supervised(err error) {
 
 // outcome is what the task's span says of its end.
 func (c *Child) outcome(e *ending) otelx.Outcome {
-	o := otelx.Outcome{Result: otelx.Success, Err: e.err, At: time.Now()}
+	o := otelx.Outcome{Result: otelx.Success, Err: e.err}
 	switch {
 	case e.panic:
 		o.Result = otelx.Panic

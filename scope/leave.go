@@ -25,6 +25,9 @@ func (s *Scope) leave(out capture.Outcome) error {
 	s.mu.Unlock()
 
 	err, raised := s.verdict(outer)
+	if s.up != nil && err != nil {
+		s.place.Strand.Hear(err)
+	}
 	s.close(err, raised)
 	if raised != nil {
 		panic(raised)
@@ -36,14 +39,15 @@ func (s *Scope) leave(out capture.Outcome) error {
 func (s *Scope) takeBody(out capture.Outcome) (ended bool) {
 	switch {
 	case out.Panic != nil:
-		s.fail(panicError(out.Panic, ""), true)
+		_, again := out.Panic.Value.(*PanicError)
+		s.fail(panicError(out.Panic, ""), true, again)
 	case out.Goexit:
-		s.fail(ErrGoexit, false)
+		s.fail(ErrGoexit, false, false)
 	case out.Err != nil:
 		awaitDue(s.place.Ctx, s.timed)
 		failure, canceled := split(s.place.Ctx, out.Err)
 		if failure != nil {
-			s.fail(failure, false)
+			s.fail(failure, false, false)
 		}
 		return canceled
 	}
@@ -71,8 +75,7 @@ func (s *Scope) join() {
 	back := s.back
 	s.mu.Unlock()
 	if back > 0 {
-		s.stop(s.doneCause())
-		s.spread()
+		s.stopBackground()
 	}
 
 	s.mu.Lock()
@@ -80,6 +83,19 @@ func (s *Scope) join() {
 	s.awaitLocked(func() bool { return s.front == 0 && s.back == 0 && s.hooks == 0 && s.inner == nil })
 	s.phase = closed
 	s.mu.Unlock()
+}
+
+// stopBackground cancels the Background tasks, unless the scope was cancelled
+// before, and so they were.
+func (s *Scope) stopBackground() {
+	done := s.doneCause()
+	if s.place.Tracer != nil {
+		s.mu.Lock()
+		s.effectLocked().done = done
+		s.mu.Unlock()
+	}
+	s.stop(done)
+	s.spread(s.place.Strand.Release())
 }
 
 // unhookLocked takes back every timer and callback that has not begun.
@@ -106,10 +122,11 @@ func (s *Scope) awaitLocked(over func() bool) {
 	}
 }
 
-// wakeBodyLocked wakes the body if nothing it could be waiting for is left.
-func (s *Scope) wakeBodyLocked() {
+// wakeBodyLocked wakes the body if nothing it could be waiting for is left; by
+// is the strand that was the last, or nil.
+func (s *Scope) wakeBodyLocked(by *park.Strand) {
 	if s.front == 0 && s.inner == nil {
-		s.exit.Serve().Wake()
+		s.exit.Serve().WakeBy(by)
 	}
 }
 
@@ -176,11 +193,8 @@ func (s *Scope) close(err error, raised *PanicError) {
 	if s.free != nil {
 		s.free()
 	}
-	if s.drain != nil {
-		s.drain.span.End(otelx.Outcome{})
-	}
-	if s.span != nil {
-		s.span.End(s.outcome(err, raised))
+	if s.place.Span != nil {
+		s.tell(err, raised)
 	}
 	if s.up != nil {
 		detach(s.up, s)
@@ -190,9 +204,58 @@ func (s *Scope) close(err error, raised *PanicError) {
 	roots.remove(s)
 }
 
+// tell ends the scope's span.
+func (s *Scope) tell(err error, raised *PanicError) {
+	o := s.outcome(err, raised)
+	if s.place.Span.Recording() {
+		if s.drain != nil {
+			s.tellDrain()
+		}
+		s.tellCancel()
+		o.Track, o.Scope, o.Opened = s.place.Strand.Track(), s.nameNow(), s.opened
+	}
+	s.place.Span.End(o)
+}
+
+// tellCancel tells what a cancellation that began in the scope has reached; one
+// that came from further out is added up there.
+func (s *Scope) tellCancel() {
+	if s.cause == nil && s.effect == nil { // both are final by now
+		return
+	}
+	s.mu.Lock()
+	c, did := s.cause, *s.effectLocked()
+	if c == nil && did.done != nil {
+		c, did.mine = did.done, did.done
+	}
+	began := c != nil && (c == did.mine || c == s.due || c.Kind == KindContext && c.Span.Equal(s.place.Span.Context()))
+	s.mu.Unlock()
+	if began {
+		s.place.Span.Canceled(explain(c), did.reached, did.last)
+		return
+	}
+	if c == nil || did.reached == 0 || s.up == nil {
+		return
+	}
+	o := scopeOf(s.up)
+	o.mu.Lock()
+	if o.place.Tracer != nil && o.causeLocked() == c {
+		o.effectLocked().add(did.reached, did.last)
+	}
+	o.mu.Unlock()
+}
+
+// add counts tasks that have ended.
+func (e *effect) add(reached int, last time.Time) {
+	e.reached += reached
+	if last.After(e.last) {
+		e.last = last
+	}
+}
+
 // outcome is what the scope's span says of its end.
 func (s *Scope) outcome(err error, raised *PanicError) otelx.Outcome {
-	o := otelx.Outcome{Result: otelx.Success, At: time.Now(), Cause: explain(s.cause)}
+	o := otelx.Outcome{Result: otelx.Success, Cause: explain(s.cause)}
 	switch {
 	case raised != nil:
 		o.Result, o.Err = otelx.Panic, raised
@@ -227,3 +290,5 @@ func (j *joining) Awaited() park.Mark {
 	s := (*Scope)(j)
 	return park.Mark{Kind: "scope.join", Name: s.path(), Holders: s.openTasks()}
 }
+
+func (j *joining) Label() (kind, name string) { return "scope.join", (*Scope)(j).path() }

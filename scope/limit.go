@@ -72,11 +72,13 @@ func (s *Scope) nextTurnLocked() *turn {
 	return t
 }
 
-// startTurn starts the task whose turn it is, and lets its spawner go on.
-func (s *Scope) startTurn(t *turn) {
+// startTurn starts the task whose turn it is, and lets its spawner go on; by is
+// the task that has ended.
+func (s *Scope) startTurn(t *turn, by *park.Strand) {
 	if t != nil {
+		t.c.strand.Track().Taken(by.Release())
 		s.exec.Go((*runner)(t.c))
-		t.Wake()
+		t.WakeBy(by)
 	}
 }
 
@@ -150,3 +152,5 @@ func (l *limited) Awaited() park.Mark {
 	s := (*Scope)(l)
 	return park.Mark{Kind: "scope.limit", Name: s.path(), Holders: s.openTasks()}
 }
+
+func (l *limited) Label() (kind, name string) { return "scope.limit", (*Scope)(l).path() }

@@ -48,7 +48,6 @@ type Scope struct {
 	free    context.CancelFunc // of the fixed deadline, or nil
 	due     *CanceledError     // the cause of the fixed deadline, or nil
 	ends    time.Time          // the earliest fixed deadline that applies inside
-	span    *otelx.Span
 
 	hidden  atomic.Bool                   // shielded, as of now
 	foreign atomic.Pointer[CanceledError] // see foreignCause
@@ -64,6 +63,7 @@ type Scope struct {
 	called     bool           // this scope itself was cancelled
 	raise      bool           // and that with Raise
 	settled    bool           // cause is final; until then see causeLocked
+	effect     *effect        // of the cancellation, if traced
 	cause      *CanceledError
 	caught     bool
 	ended      bool // the body or a begun task was ended by the cancellation
@@ -84,6 +84,24 @@ type Scope struct {
 	timer    *time.Timer // of the movable deadline
 	drain    *drain      // a graceful shutdown, once asked for
 	stopping chan struct{}
+}
+
+// effect is what a trace tells of the cancellation of a scope.
+type effect struct {
+	mine    *CanceledError // why, if it began here
+	why     otelx.Release  // what led to that
+	done    *CanceledError // of the Background tasks, if there are any
+	reached int            // tasks that have ended after it
+	last    time.Time      // when the last of them has
+}
+
+// effectLocked returns what there is to tell of the cancellation of a traced
+// scope.
+func (s *Scope) effectLocked() *effect {
+	if s.effect == nil {
+		s.effect = new(effect)
+	}
+	return s.effect
 }
 
 type phase uint8
@@ -173,13 +191,11 @@ func (s *Scope) enter(ctx context.Context, fn uintptr) error {
 	if shielded {
 		base = context.WithoutCancel(ctx)
 	}
-	var span *otelx.Span
 	if s.place.Tracer != nil {
-		base, span = s.place.Tracer.Start(base, otelx.SpanStart{Kind: "scope", Name: s.nameNow(), Path: s.path(), At: s.opened})
+		base = s.startSpan(base)
 	}
 
 	s.mu.Lock()
-	s.span = span
 	s.begin(base, shielded)
 	reach := shielded && !s.shield
 	s.mu.Unlock()
@@ -189,14 +205,32 @@ func (s *Scope) enter(ctx context.Context, fn uintptr) error {
 	return nil
 }
 
+// startSpan starts the scope's span. If that is not sampled, nothing inside asks
+// for spans of its own.
+func (s *Scope) startSpan(base context.Context) context.Context {
+	ctx, span := s.place.Tracer.Start(base, otelx.SpanStart{
+		Kind: "scope", Name: s.nameNow(), Path: s.path(), Func: s.fn, At: s.opened,
+	})
+	s.mu.Lock()
+	s.place.Span = span
+	s.mu.Unlock()
+	switch {
+	case !span.Recording():
+		s.place.Tracer = nil
+	case s.place.Strand.Track() == nil:
+		s.place.Strand.SetTrack(otelx.NewTrack(s.nameNow(), s.opened, otelx.Release{}))
+	}
+	return ctx
+}
+
 // settle finds the place of ctx and takes the scope's place below it, or makes
-// it a root, and finds the tracer that applies.
+// it a root, and finds the tracer and meter that apply.
 func (s *Scope) settle(ctx context.Context) {
 	up := park.PlaceOf(ctx)
 	if up == nil || up.Ctx != ctx {
-		s.place.Tracer = otelx.TracerOf(ctx)
+		s.place.Tracer, s.place.Meter = otelx.Of(ctx)
 	} else {
-		s.place.Tracer = up.Tracer
+		s.place.Tracer, s.place.Meter = up.Tracer, up.Meter
 	}
 	if up != nil {
 		outer := scopeOf(up)
@@ -244,7 +278,7 @@ func (s *Scope) begin(base context.Context, shielded bool) {
 		return
 	}
 	if watch {
-		s.hookContextLocked(s.std, s.spread)
+		s.hookContextLocked(s.std, s.spreadHook)
 	}
 	if s.movable {
 		s.armLocked()
@@ -280,7 +314,7 @@ func (s *Scope) hookContextLocked(ctx context.Context, f func()) {
 func (s *Scope) hookDone() {
 	s.mu.Lock()
 	s.hooks--
-	s.wakeBodyLocked()
+	s.wakeBodyLocked(nil)
 	s.mu.Unlock()
 }
 
@@ -352,13 +386,13 @@ func detach(p *park.Place, s *Scope) {
 	case *Scope:
 		o.mu.Lock()
 		s.removeFrom(&o.inner)
-		o.wakeBodyLocked()
+		o.wakeBodyLocked(s.place.Strand)
 		o.mu.Unlock()
 	case *Child:
 		o.mu.Lock()
 		s.removeFrom(&o.inner)
 		if o.inner == nil {
-			o.exit.ServeAll()
+			o.exit.ServeAllBy(s.place.Strand)
 		}
 		o.mu.Unlock()
 	}

@@ -16,9 +16,10 @@ import (
 // told, nothing is cancelled yet.
 type drain struct {
 	reason error
+	began  time.Time
 	until  time.Time
 	timer  *time.Timer
-	span   *otelx.Span
+	over   time.Time // when the scope was cancelled for it, or zero
 }
 
 // Shutdown asks for a graceful end: [Stopping] closes at once for everything
@@ -36,15 +37,15 @@ func (s *Scope) Shutdown(reason error, grace time.Duration) {
 }
 
 func (s *Scope) shutdown(reason error, grace time.Duration) {
-	until := time.Now().Add(grace)
+	now := time.Now()
+	until := now.Add(grace)
 	s.mu.Lock()
 	if s.settled {
 		s.mu.Unlock()
 		return
 	}
-	first := s.drain == nil
-	if first {
-		s.drain = &drain{reason: reason, until: until}
+	if s.drain == nil {
+		s.drain = &drain{reason: reason, began: now, until: until}
 	} else if until.Before(s.drain.until) {
 		s.drain.until = until
 	}
@@ -56,27 +57,23 @@ func (s *Scope) shutdown(reason error, grace time.Duration) {
 	if !running {
 		return
 	}
-	if first && s.place.Tracer != nil {
-		_, span := s.place.Tracer.Start(s.place.Ctx, otelx.SpanStart{Kind: "shutdown", Name: s.nameNow(), Path: s.path()})
-		s.keepSpan(span)
-	}
 	s.tellStopping()
 	if grace <= 0 {
 		s.endDrain()
 	}
 }
 
-// keepSpan stores the span of the graceful phase, unless that is over already.
-func (s *Scope) keepSpan(span *otelx.Span) {
+// tellDrain makes the span of the graceful phase, once the scope ends: nothing
+// is in it, and so it lies inside the scope's span.
+func (s *Scope) tellDrain() {
 	s.mu.Lock()
-	over := s.settled
-	if !over {
-		s.drain.span = span
-	}
+	began, over := s.drain.began, s.drain.over
 	s.mu.Unlock()
-	if over {
-		span.End(otelx.Outcome{})
+	if began.Before(s.opened) {
+		began = s.opened
 	}
+	_, span := s.place.Tracer.Start(s.place.Ctx, otelx.SpanStart{Kind: "shutdown", Name: s.nameNow(), Path: s.path(), At: began})
+	span.End(otelx.Outcome{At: over})
 }
 
 // armLocked sets the timer that ends the grace.
@@ -101,9 +98,12 @@ func (s *Scope) endDrain() {
 	s.mu.Lock()
 	d := s.drain
 	over := !time.Now().Before(d.until)
+	if over && d.over.IsZero() {
+		d.over = time.Now()
+	}
 	s.mu.Unlock()
 	if over {
-		s.cancel(&CanceledError{Kind: KindShutdown, Scope: s.path(), Reason: d.reason, At: time.Now(), Span: s.span.Context()}, false)
+		s.cancel(&CanceledError{Kind: KindShutdown, Scope: s.path(), Reason: d.reason, At: time.Now(), Span: s.place.Span.Context()}, false, nil)
 	}
 }
 
@@ -209,7 +209,7 @@ func (w *signalWatch) Execute() {
 		}
 		reason := signalReason(sig)
 		if n > 0 {
-			w.s.cancel(&CanceledError{Kind: KindShutdown, Scope: w.s.path(), Reason: reason, At: time.Now(), Span: w.s.span.Context()}, false)
+			w.s.cancel(&CanceledError{Kind: KindShutdown, Scope: w.s.path(), Reason: reason, At: time.Now(), Span: w.s.place.Span.Context()}, false, nil)
 			continue
 		}
 		w.s.shutdown(reason, w.grace)

@@ -55,7 +55,7 @@ func (s *Scope) Snapshot() Snapshot {
 	}
 	snap := Snapshot{
 		ID: s.id, Name: s.nameNow(), State: s.phase.String(), Opened: s.opened, Deadline: s.deadlineLocked(),
-		Shielded: s.shield, Cause: s.causeLocked(), Span: s.span.Context(),
+		Shielded: s.shield, Cause: s.causeLocked(), Span: s.place.Span.Context(),
 	}
 	var tasks []*Child
 	for c := s.tasks; c != nil; c = c.next {
@@ -82,7 +82,7 @@ func (c *Child) snapshot() TaskSnapshot {
 	state := c.State()
 	c.mu.Lock()
 	inner := listOf(c.inner)
-	snap := TaskSnapshot{ID: c.id, Name: c.Name(), State: state, Started: c.begunAt(), Span: c.span.Context()}
+	snap := TaskSnapshot{ID: c.id, Name: c.Name(), State: state, Started: c.begunAt(), Span: c.place.Span.Context()}
 	c.mu.Unlock()
 	snap.Path = c.path()
 	if what != nil && state < Succeeded {

@@ -9,17 +9,19 @@ import (
 	"github.com/corral-go/corral/internal/capture"
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/internal/seam"
+	"github.com/corral-go/corral/otelx"
 )
 
 func init() {
 	seam.Spawn = spawn
 	seam.ChildLatch = func(c any) *park.Latch { return &c.(*Child).latch }
 	seam.Contains = func(c any, p *park.Place) bool { return c.(*Child).contains(p) }
+	seam.StrandOf = func(c any) *park.Strand { return &c.(*Child).strand }
 	seam.PathOf = func(c any) string { return c.(*Child).path() }
 	seam.CancelKind = func(s any, kind uint8, reason error, by context.Context) {
-		e, _ := explicit(reason, []CancelOption{By(by)})
+		e, _, on := explicit(reason, []CancelOption{By(by)})
 		e.Kind, e.Scope = Kind(kind), s.(*Scope).path()
-		s.(*Scope).cancel(e, false)
+		s.(*Scope).cancel(e, false, on)
 	}
 }
 
@@ -33,6 +35,7 @@ func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []Ta
 	c.id, c.fn, c.job = lastID.Add(1), fn, job
 	_, c.finishes = job.(seam.Finisher)
 	c.place = park.Place{Ctx: (*taskContext)(c), Strand: &c.strand, Owner: c}
+	spawner := s.spawner(ctx, at)
 
 	s.mu.Lock()
 	if err := s.admitsLocked(); err != nil {
@@ -40,7 +43,10 @@ func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []Ta
 		c.refused(err)
 		return
 	}
-	c.place.Tracer = s.place.Tracer
+	c.place.Tracer, c.place.Meter = s.place.Tracer, s.place.Meter
+	if c.place.Tracer != nil || c.place.Meter != nil {
+		c.note(at, spawner)
+	}
 	c.inherit(ctx, at)
 	s.linkLocked(c)
 	if s.limit > 0 && !c.kind.background && (s.running >= s.limit || s.turns.Len() > 0) {
@@ -86,13 +92,40 @@ func (s *Scope) admitsLocked() error {
 	return ErrClosed
 }
 
-// inherit takes over what a task has from its spawner: the values of its ctx,
-// and the span to link to. Cancellation comes from the scope alone (R21).
-func (c *Child) inherit(ctx context.Context, at *park.Place) {
-	if c.place.Tracer != nil {
-		c.spawned = time.Now()
-		c.spawner = trace.SpanContextFromContext(ctx)
+// spawner returns the span in which a task is spawned into s, if that is
+// traced. A ctx that is not ours is asked before the lock is taken.
+func (s *Scope) spawner(ctx context.Context, at *park.Place) trace.SpanContext {
+	if at != nil && at.Ctx == ctx {
+		return at.Span.Context()
 	}
+	s.mu.Lock()
+	traced := s.phase != made && s.place.Tracer != nil
+	s.mu.Unlock()
+	if !traced {
+		return trace.SpanContext{}
+	}
+	return trace.SpanContextFromContext(ctx)
+}
+
+// note keeps what telemetry has to know of the spawn.
+func (c *Child) note(at *park.Place, spawner trace.SpanContext) {
+	now := time.Now()
+	c.spawned = now.UnixNano()
+	if c.place.Tracer == nil {
+		return
+	}
+	by := c.scope.place.Strand
+	if at != nil && at.Strand.Track() != nil {
+		by = at.Strand
+	}
+	track := otelx.NewTrack(c.Name(), now, by.Release())
+	track.Spawner = spawner
+	c.strand.SetTrack(track)
+}
+
+// inherit takes over what a task has from its spawner: the values of its ctx.
+// Cancellation comes from the scope alone (R21).
+func (c *Child) inherit(ctx context.Context, at *park.Place) {
 	if at == nil || at.Ctx != ctx {
 		c.values = context.WithoutCancel(ctx)
 		return

@@ -3,8 +3,7 @@ package sync
 import (
 	"context"
 	"errors"
-
-	"go.opentelemetry.io/otel/trace"
+	"sync/atomic"
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/otelx"
@@ -21,6 +20,7 @@ import (
 type Queue[T any] struct {
 	name    string
 	maxsize int
+	watched atomic.Bool // by a meter
 
 	mu      park.Mutex // guards the rest
 	items   ring[item[T]]
@@ -34,7 +34,7 @@ type Queue[T any] struct {
 // item is a value with the context it was put in.
 type item[T any] struct {
 	value T
-	from  *trace.SpanContext // nil if that is not traced
+	from  park.Origin
 }
 
 // entry is a waiting putter's or getter's place in line.
@@ -83,10 +83,10 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	var op park.Op
 	err := op.Begin(ctx)
 	if err == nil {
-		err = q.put(&op, item[T]{v, origin(&op, ctx)})
+		err = q.put(&op, item[T]{v, op.Origin()})
 	}
 	if op.Traced() {
-		q.end(&op, "put", nil, err)
+		q.end(&op, "put", park.Origin{}, err)
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 	mustHave(ctx, "TryPut")
 	var op park.Op
 	op.BeginTry(ctx)
-	it := item[T]{v, origin(&op, ctx)}
+	it := item[T]{v, op.Origin()}
 	q.mu.Lock()
 	done, err := q.tryPutLocked(&op, it)
 	q.mu.Unlock()
@@ -135,7 +135,7 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 		err = ErrQueueFull
 	}
 	if op.Traced() {
-		q.end(&op, "put", nil, err)
+		q.end(&op, "put", park.Origin{}, err)
 	}
 	return err
 }
@@ -147,7 +147,7 @@ func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	var op park.Op
 	if err := op.Begin(ctx); err != nil {
 		if op.Traced() {
-			q.end(&op, "get", nil, err)
+			q.end(&op, "get", park.Origin{}, err)
 		}
 		return v, err
 	}
@@ -183,7 +183,9 @@ func (q *Queue[T]) tryGetLocked(op *park.Op) (it item[T], done bool, err error) 
 	}
 	it = q.items.pop()
 	if t := q.putters.Serve(); t != nil {
-		q.items.push(t.Owner.(*entry[T]).item)
+		next := t.Owner.(*entry[T]).item
+		next.from.Stored(op)
+		q.items.push(next)
 		op.Wake(t)
 	}
 	return it, true, nil
@@ -266,23 +268,24 @@ func (q *Queue[T]) release(e *entry[T], err error) error {
 	return err
 }
 
-// origin is the context an item is put in, for the span of who gets it.
-func origin(op *park.Op, ctx context.Context) *trace.SpanContext { //nolint:revive // ctx is op's
-	if !op.Traced() {
-		return nil
+// end records the operation.
+func (q *Queue[T]) end(op *park.Op, kind string, from park.Origin, err error) {
+	if m := op.Meter(); m != nil && q.watched.CompareAndSwap(false, true) {
+		otelx.WatchQueue(m, (*measured[T])(q))
 	}
-	from := trace.SpanContextFromContext(ctx)
-	return &from
+	l := otelx.Leaf{Kind: kind, Name: q.name, On: q, Size: q.Len(), HasSize: true}
+	l.Expected = errors.Is(err, ErrWouldBlock) || kind == "get" && err == ErrQueueClosed //nolint:errorlint // our own value
+	from.Tell(&l)
+	op.End(l, err)
 }
 
-// end records the operation.
-func (q *Queue[T]) end(op *park.Op, kind string, from *trace.SpanContext, err error) {
-	l := otelx.Leaf{Kind: kind, Name: q.name, Size: q.Len(), HasSize: true}
-	l.Expected = errors.Is(err, ErrWouldBlock) || kind == "get" && err == ErrQueueClosed //nolint:errorlint // our own value
-	if from != nil {
-		l.Link = *from
-	}
-	op.End(l, err)
+// measured is a queue as its metrics see it.
+type measured[T any] Queue[T]
+
+// QueueLevel returns what is measured when metrics are collected.
+func (m *measured[T]) QueueLevel() (name string, size, capacity int) {
+	q := (*Queue[T])(m)
+	return q.name, q.Len(), q.maxsize
 }
 
 // putting and getting are a queue as others wait for it.
@@ -294,5 +297,11 @@ type (
 // Awaited names the queue in the live tree.
 func (q *putting[T]) Awaited() park.Mark { return park.Mark{Kind: "queue.put", Name: q.name} }
 
+// Label is what of that a trace needs.
+func (q *putting[T]) Label() (kind, name string) { return "queue.put", q.name }
+
 // Awaited names the queue in the live tree.
 func (q *getting[T]) Awaited() park.Mark { return park.Mark{Kind: "queue.get", Name: q.name} }
+
+// Label is what of that a trace needs.
+func (q *getting[T]) Label() (kind, name string) { return "queue.get", q.name }

@@ -66,7 +66,7 @@ func NewFuture[T any](ctx context.Context, opts ...FutureOption) *Future[T] {
 
 // SetResult gives the future its value. It returns an *[InvalidStateError], and
 // changes nothing, if the future is done already.
-func (f *Future[T]) SetResult(v T) error { return f.settle("SetResult", scope.Succeeded, v, nil) }
+func (f *Future[T]) SetResult(v T) error { return f.settle("SetResult", scope.Succeeded, v, nil, nil) }
 
 // SetError gives the future an error in place of a value. It returns an
 // *[InvalidStateError], and changes nothing, if the future is done already. It
@@ -76,7 +76,7 @@ func (f *Future[T]) SetError(err error) error {
 		panic("task: SetError with a nil error: call SetResult, or say what went wrong")
 	}
 	var zero T
-	return f.settle("SetError", scope.Failed, zero, err)
+	return f.settle("SetError", scope.Failed, zero, err, nil)
 }
 
 // Cancel makes the future cancelled and reports true, or false if it was done
@@ -94,20 +94,21 @@ func (f *Future[T]) Cancel(cause error) bool {
 		e = &scope.CanceledError{Kind: scope.KindExplicit, Reason: cause, At: time.Now()}
 	}
 	var zero T
-	return f.settle("Cancel", scope.Canceled, zero, e) == nil
+	return f.settle("Cancel", scope.Canceled, zero, e, nil) == nil
 }
 
 var errCanceled = errors.New("Future.Cancel was called")
 
-// settle ends the future, unless somebody was first. Callbacks run here; their
-// panics are raised to the caller when all have run.
-func (f *Future[T]) settle(op string, state scope.State, v T, err error) error {
+// settle ends the future, unless somebody was first; by is the strand that does,
+// if that is known. Callbacks run here; their panics are raised to the caller
+// when all have run.
+func (f *Future[T]) settle(op string, state scope.State, v T, err error, by *park.Strand) error {
 	if !f.claim.CompareAndSwap(uint32(scope.Pending), uint32(state)) {
 		return &InvalidStateError{Op: op, State: scope.State(f.claim.Load())}
 	}
 	f.value, f.err = v, err
 	f.trace.settled(f.name, state, err)
-	if f.latch.Close() {
+	if f.latch.Close(by) {
 		f.callbacks.finish()
 	}
 	return nil
@@ -197,7 +198,7 @@ func (f *Future[T]) Wait(ctx context.Context) (v T, err error) {
 		v, err = f.wait(&op, canceled, (*awaiting[T])(f))
 	}
 	if op.Traced() {
-		op.End(otelx.Leaf{Kind: "await", Name: f.name, Link: f.trace.context()}, err)
+		op.End(otelx.Leaf{Kind: "await", Name: f.name, On: f, Future: true, Link: f.trace.context()}, err)
 	}
 	return v, err
 }
@@ -220,6 +221,9 @@ type awaiting[T any] Future[T]
 
 // Awaited names the future in the live tree.
 func (a *awaiting[T]) Awaited() park.Mark { return park.Mark{Kind: "future.wait", Name: a.name} }
+
+// Label is what of that a trace needs.
+func (a *awaiting[T]) Label() (kind, name string) { return "future.wait", a.name }
 
 // CancelAwaited cancels the future because a task that waits for it was
 // cancelled by itself (R40).

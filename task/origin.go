@@ -15,12 +15,20 @@ import (
 // origin is where in a trace a future was made. Nil: nowhere.
 type origin struct {
 	ctx    context.Context
+	in     *otelx.Span // the task or body that ctx is of, or nil
 	tracer *otelx.Tracer
 	made   time.Time
 	span   atomic.Pointer[otelx.Span]
 }
 
 func originOf(ctx context.Context) *origin {
+	p := park.PlaceOf(ctx)
+	if p != nil && p.Ctx == ctx {
+		if p.Tracer == nil {
+			return nil
+		}
+		return &origin{ctx: ctx, in: p.Span, tracer: p.Tracer, made: time.Now()}
+	}
 	tracer := otelx.TracerOf(ctx)
 	if tracer == nil || !trace.SpanFromContext(ctx).IsRecording() {
 		return nil
@@ -30,21 +38,26 @@ func originOf(ctx context.Context) *origin {
 
 // settled records the future's span, from when it was made until now: below
 // the span it was made in, or, if that has ended, as a root linked to it (R81).
+// Who has settled it is not known: that takes no ctx.
 func (o *origin) settled(name string, state scope.State, err error) {
 	if o == nil {
 		return
 	}
-	_, span := o.tracer.Start(o.ctx, otelx.SpanStart{
-		Kind: "future", Name: name, At: o.made, NewRoot: !trace.SpanFromContext(o.ctx).IsRecording(),
-	})
+	now, open := o.in.Within()
+	if o.in == nil {
+		open = trace.SpanFromContext(o.ctx).IsRecording()
+	}
+	_, span := o.tracer.Start(o.ctx, otelx.SpanStart{Kind: "future", Name: name, At: o.made, NewRoot: !open})
 	o.span.Store(span)
-	out := otelx.Outcome{Err: err}
+	out := otelx.Outcome{Err: err, At: now}
 	switch state {
 	case scope.Failed:
 		out.Result = otelx.Failure
 	case scope.Canceled:
 		out.Result = otelx.Cancellation
-		out.Cause = park.Explain(err)
+		if out.Cause = park.Explain(err); out.Cause != nil && out.Cause.Deadline {
+			out.Result = otelx.Timeout
+		}
 	}
 	span.End(out)
 }

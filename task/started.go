@@ -39,7 +39,9 @@ func Start[T, S any](ctx context.Context, fn func(ctx context.Context, started f
 	}
 	t := &StartedTask[T, S]{Task: new(Task[T])}
 	t.Task.fn = func(ctx context.Context) (T, error) {
-		return fn(ctx, func(s S) error { return t.announced.settle("started", scope.Succeeded, s, nil) })
+		return fn(ctx, func(s S) error {
+			return t.announced.settle("started", scope.Succeeded, s, nil, seam.StrandOf(&t.Task.child))
+		})
 	}
 	spawn(ctx, &t.Task.child, (*startedJob[T, S])(t), reflect.ValueOf(fn).Pointer(), opts)
 	return t
@@ -62,7 +64,7 @@ func (j *startedJob[T, S]) Finished(handled error) error {
 		err = ErrNotStarted
 	}
 	var zero S
-	_ = j.announced.settle("started", scope.Failed, zero, err) // too late, if there was one
+	_ = j.announced.settle("started", scope.Failed, zero, err, seam.StrandOf(&j.Task.child)) // too late, if there was one
 	return (*job[T])(j.Task).Finished(handled)
 }
 
@@ -87,7 +89,7 @@ func (t *StartedTask[T, S]) WaitStarted(ctx context.Context) (s S, err error) {
 		}
 	}
 	if op.Traced() {
-		op.End(otelx.Leaf{Kind: "await", Name: t.Name(), Link: t.child.SpanContext()}, err)
+		op.End(otelx.Leaf{Kind: "await", Name: t.Name(), On: &t.announced, Link: t.child.SpanContext()}, err)
 	}
 	return s, err
 }
@@ -113,3 +115,6 @@ type starting[T, S any] StartedTask[T, S]
 func (s *starting[T, S]) Awaited() park.Mark {
 	return park.Mark{Kind: "task.started", Name: s.Task.Name()}
 }
+
+// Label is what of that a trace needs.
+func (s *starting[T, S]) Label() (kind, name string) { return "task.started", s.Task.Name() }

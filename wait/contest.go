@@ -54,6 +54,9 @@ func (k *contest[T]) run(ctx context.Context, fns []func(context.Context) (T, er
 		if w := k.winner; w != nil && err == nil {
 			v = w.value
 		}
+		if p := park.PlaceOf(ctx); p != nil && err != nil { // it was told of where it began
+			p.Strand.Hear(err)
+		}
 		return v, err
 	}
 	if canceled == nil { // from within, which scopes catch
@@ -127,10 +130,13 @@ func (c *contender[T]) Finished(error) error {
 		seam.CancelKind(k.scope, uint8(scope.KindRaceLost), errLost, c.ctx)
 	}
 	if over {
-		k.over.Close()
+		k.over.Close(seam.StrandOf(&c.child))
 	}
 	return nil
 }
+
+// Label is what of the wait a trace needs.
+func (k *contest[T]) Label() (kind, name string) { return "wait." + k.kind, "" }
 
 // Awaited shows the contest in the live tree.
 func (k *contest[T]) Awaited() park.Mark {

@@ -55,7 +55,7 @@ func (f stranger) Execute() {
 	}()
 	failed := f.s.failed()
 	panics = false
-	f.s.tell(failed)
+	f.s.tell(failed, nil)
 }
 
 // giveUp has the caller go on.

@@ -33,9 +33,11 @@ type group struct {
 }
 
 // Tell is called when the subject's latch closes.
-func (s *subject) Tell() { s.tell(s.failed()) }
+func (s *subject) Tell(by *park.Strand) { s.tell(s.failed(), by) }
 
-func (s *subject) tell(failed bool) {
+// tell notes that the subject is done; by is the strand that has ended it, or
+// nil.
+func (s *subject) tell(failed bool, by *park.Strand) {
 	g := s.group
 	g.mu.Lock()
 	g.noteLocked(s, failed)
@@ -44,7 +46,7 @@ func (s *subject) tell(failed bool) {
 		t = g.line.Serve()
 	}
 	g.mu.Unlock()
-	t.Wake()
+	t.WakeBy(by)
 }
 
 func (g *group) noteLocked(s *subject, failed bool) {
@@ -86,7 +88,7 @@ func (g *group) join() {
 		default:
 			s.watch.To = s
 			if !s.latch.Watch(&s.watch) {
-				s.tell(s.failed())
+				s.tell(s.failed(), nil)
 			}
 		}
 	}
@@ -145,6 +147,9 @@ func (g *group) end(op *park.Op, err error) {
 
 // maxHolders bounds how many of the tasks a group waits for are shown.
 const maxHolders = 8
+
+// Label is what of the wait a trace needs.
+func (g *group) Label() (kind, name string) { return "wait", "" }
 
 // Awaited shows the wait in the live tree.
 func (g *group) Awaited() park.Mark {

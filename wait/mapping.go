@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/scope"
 )
 
@@ -128,7 +129,7 @@ func (c *call[In, Out]) Finished(error) error {
 	}
 	t := m.line.Serve()
 	m.mu.Unlock()
-	t.Wake()
+	t.WakeBy(seam.StrandOf(&c.child))
 	return nil
 }
 

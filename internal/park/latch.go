@@ -38,12 +38,13 @@ type Watch struct {
 }
 
 // A Teller is who a [Watch] tells. Tell is called once, under the latch's lock:
-// it must not call back.
-type Teller interface{ Tell() }
+// it must not call back. by is the strand that closes the latch, or nil.
+type Teller interface{ Tell(by *Strand) }
 
 // Close closes the latch: it wakes who waits, tells who watches, and closes
 // the channel. It must be called once. It reports whether anybody came before.
-func (l *Latch) Close() bool {
+// by is the strand that does it, nil if that is not known.
+func (l *Latch) Close(by *Strand) bool {
 	Yield()
 	if l.state.CompareAndSwap(open, closed) {
 		Yield()
@@ -53,10 +54,10 @@ func (l *Latch) Close() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.state.Store(closed)
-	c.line.ServeAll()
+	c.line.ServeAllBy(by)
 	for w := c.watchers; w != nil; w = c.watchers {
 		c.removeLocked(w)
-		w.To.Tell()
+		w.To.Tell(by)
 	}
 	if c.done != nil {
 		close(c.done)

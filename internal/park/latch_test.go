@@ -17,7 +17,7 @@ var latchRounds = flag.Int("latch.rounds", 10_000, "`rounds` of TestLatchStorm; 
 
 type told struct{ atomic.Int32 }
 
-func (t *told) Tell() { t.Add(1) }
+func (t *told) Tell(*park.Strand) { t.Add(1) }
 
 // A latch that is closed in the very instant somebody comes: who waits is
 // woken, who watches is told or was refused, and whoever asks for the channel
@@ -29,7 +29,7 @@ func TestLatchStorm(t *testing.T) {
 	var tell told
 	var watched, came bool
 	actors := []func(l *park.Latch, n int64){
-		func(l *park.Latch, _ int64) { came = l.Close() },
+		func(l *park.Latch, _ int64) { came = l.Close(nil) },
 		func(l *park.Latch, n int64) {
 			switch n % 4 {
 			case 0:
@@ -93,11 +93,11 @@ func TestUnwatch(t *testing.T) {
 	other.Unwatch(&w)
 	l.Unwatch(&w)
 	require.True(t, l.Watch(&w))
-	require.True(t, l.Close())
+	require.True(t, l.Close(nil))
 	l.Unwatch(&w)
 	require.EqualValues(t, 1, tell.Load())
 	require.False(t, l.Watch(&w))
-	require.False(t, other.Close())
+	require.False(t, other.Close(nil))
 	require.False(t, other.Come())
 	<-other.Channel()
 }

@@ -1,5 +1,7 @@
 package park
 
+import "github.com/corral-go/corral/otelx"
+
 // A Line is a fair queue of waiters: first come, first served (R4). The zero
 // Line is empty. It is guarded by the lock of the object that embeds it; every
 // method needs that lock.
@@ -74,9 +76,16 @@ func (l *Line) Serve() *Ticket {
 }
 
 // ServeAll wakes everybody in line.
-func (l *Line) ServeAll() {
-	for t := l.Serve(); t != nil; t = l.Serve() {
-		t.Wake()
+func (l *Line) ServeAll() { l.ServeAllBy(nil) }
+
+// ServeAllBy is [Line.ServeAll] on behalf of a strand, or nil.
+func (l *Line) ServeAllBy(by *Strand) {
+	t := l.Serve()
+	if t == nil {
+		return
+	}
+	for r := by.Release(); t != nil; t = l.Serve() {
+		t.wake(r)
 	}
 }
 
@@ -84,10 +93,25 @@ func (l *Line) ServeAll() {
 // [Line.Remove]; false means it is being cancelled.
 func (t *Ticket) Claim() bool { return t.w == nil || t.w.claim(served) }
 
-// Wake wakes a claimed waiter. It does not need the lock. On a nil ticket it
-// does nothing.
-func (t *Ticket) Wake() {
-	if t != nil && t.w != nil {
+// Wake wakes a claimed waiter; nobody knows who it was that let it go on. It
+// does not need the lock. On a nil ticket it does nothing.
+func (t *Ticket) Wake() { t.WakeBy(nil) }
+
+// WakeBy is [Ticket.Wake] on behalf of a strand, or nil.
+func (t *Ticket) WakeBy(by *Strand) {
+	if t == nil || t.w == nil {
+		return
+	}
+	if by != nil && t.w.track.Load() != nil {
+		t.wake(by.Release())
+		return
+	}
+	t.w.wake()
+}
+
+func (t *Ticket) wake(r otelx.Release) {
+	if t.w != nil {
+		t.w.track.Load().Released(r)
 		t.w.wake()
 	}
 }

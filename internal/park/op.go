@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -18,10 +20,13 @@ import (
 type Op struct {
 	ctx     context.Context
 	place   *Place
-	tracer  *otelx.Tracer
-	start   time.Time
+	tracer  *otelx.Tracer // nil: no leaf is recorded
+	meter   *otelx.Meter  // nil: nothing is measured
+	start   time.Time     // if one of them is not nil
 	blocked time.Duration
 	waited  bool
+	from    *trace.SpanContext // of who ended the last wait, if that is known
+	sampled bool               // what is measured leads to a span
 }
 
 // Begin starts an operation that may block: its error is the cancellation of
@@ -37,13 +42,24 @@ func (op *Op) BeginTry(ctx context.Context) {
 	p := PlaceOf(ctx)
 	op.ctx, op.place = ctx, p
 	var tracer *otelx.Tracer
+	var meter *otelx.Meter
 	if p != nil && p.Ctx == ctx {
-		tracer = p.Tracer
+		tracer, meter = p.Tracer, p.Meter
 	} else {
-		tracer = otelx.TracerOf(ctx)
+		tracer, meter = otelx.Of(ctx)
 	}
+	if tracer == nil && meter == nil {
+		return
+	}
+	op.sampled = tracer != nil
 	if tracer.Leaves() {
-		op.tracer, op.start = tracer, time.Now()
+		op.tracer = tracer
+	}
+	if meter.Measures() {
+		op.meter = meter
+	}
+	if op.Traced() {
+		op.start = time.Now()
 	}
 }
 
@@ -56,9 +72,13 @@ func (op *Op) Wait(mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
 // WaitFor is [Op.Wait] that also ends after d, if d is positive: then timedOut
 // is true, t is out of the line and nothing was handed over.
 func (op *Op) WaitFor(mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (timedOut bool, err error) {
-	blocked, err := wait(op.ctx, op.place, mu, line, t, what, d)
+	blocked, from, err := wait(op.ctx, op.place, mu, line, t, what, d)
 	op.blocked += blocked
-	op.waited = true
+	op.waited, op.from = true, from
+	if op.meter != nil {
+		kind, name := labelOf(what)
+		op.meter.Waited(op.measured(), kind, name, blocked)
+	}
 	if err == errTimedOut { //nolint:errorlint // wait's own value
 		return true, nil
 	}
@@ -68,21 +88,58 @@ func (op *Op) WaitFor(mu sync.Locker, line *Line, t *Ticket, what Awaited, d tim
 // Wake wakes a waiter that this operation has served: what it waited for came
 // from here. On a nil ticket it does nothing. [Ticket.Wake] is for a release of
 // which nobody knows who asked for it.
-func (op *Op) Wake(t *Ticket) { t.Wake() }
+func (op *Op) Wake(t *Ticket) {
+	if t == nil || t.w == nil || op.place == nil || t.w.track.Load() == nil {
+		t.Wake()
+		return
+	}
+	t.wake(op.place.Strand.Track().Release(op.place.Span.Origin()))
+}
 
-// Traced reports whether End would record anything.
-func (op *Op) Traced() bool { return op.tracer != nil }
+// Traced reports whether End would tell or measure anything.
+func (op *Op) Traced() bool { return op.tracer != nil || op.meter != nil }
+
+// Meter returns what the operation is measured with, or nil: for an object that
+// is to be watched from its first operation on.
+func (op *Op) Meter() *otelx.Meter { return op.meter }
 
 // Place is where in the tree the operation is called from, or nil.
 func (op *Op) Place() *Place { return op.place }
 
-// End records the operation as a leaf span. The caller fills in what it knows
-// (kind, name, size, link); times and the outcome are filled in here.
+// measured is the context to measure in: only one that leads to a span is
+// worth a look.
+func (op *Op) measured() context.Context {
+	if op.sampled {
+		return op.ctx
+	}
+	return context.Background()
+}
+
+// End records the operation: as a leaf span, and where there is a metric for
+// it. The caller fills in what it knows (kind, name, size, link); times and the
+// outcome are filled in here. An acquire that has waited is linked to who let
+// it go on.
 func (op *Op) End(l otelx.Leaf, err error) {
+	if !op.Traced() {
+		return
+	}
+	l.Start, l.End, l.Blocked, l.WasBlocked = op.start, time.Now(), op.blocked, op.waited
+	l.Err = err
+	if op.meter != nil {
+		op.meter.Operation(op.measured(), &l)
+	}
 	if op.tracer == nil {
 		return
 	}
-	l.Start, l.Blocked, l.WasBlocked = op.start, op.blocked, op.waited
-	l.Err, l.Cause = err, Explain(err)
+	if err != nil {
+		l.Cause = Explain(err)
+	}
+	l.Meter = op.meter
+	if p := op.place; p != nil {
+		l.In, l.Track = p.Span, p.Strand.Track()
+	}
+	if op.from != nil && l.Kind == "acquire" && !l.Link.IsValid() {
+		l.Link = *op.from
+	}
 	op.tracer.Leaf(op.ctx, l)
 }

@@ -83,7 +83,7 @@ func newStrand(ctx context.Context) *strand {
 
 func (s *strand) stop(cause error) {
 	s.cancel(cause)
-	s.Poke()
+	s.Poke(otelx.Release{})
 }
 
 var errStop = errors.New("stop")
@@ -128,7 +128,7 @@ func TestPokeWithoutCancellation(t *testing.T) {
 		var done atomic.Bool
 		go func() { _ = g.acquire(s.Place.Ctx); done.Store(true) }()
 		synctest.Wait()
-		s.Poke()
+		s.Poke(otelx.Release{})
 		synctest.Wait()
 		require.False(t, done.Load())
 		g.release()

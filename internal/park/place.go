@@ -13,14 +13,22 @@ import (
 type Place struct {
 	Ctx    context.Context // the ctx of this place
 	Strand *Strand         // the line of execution that runs here
-	Tracer *otelx.Tracer   // nil: nothing is recorded here
+	Tracer *otelx.Tracer   // nil: no span is recorded here
+	Meter  *otelx.Meter    // nil: neither metrics nor log events are
+	Span   *otelx.Span     // of this place, or nil
 	Owner  any             // the *scope.Scope or *scope.Child
 }
 
-type placeKey struct{}
+// Key is the key under which a context of ours answers with its *[Place]. A
+// log handler asks with it, too.
+var Key = otelx.PlaceKey
 
-// Key is the key under which a context of ours answers with its *[Place].
-var Key any = placeKey{}
+// Describe returns the path of the innermost scope of a place, and the name of
+// its task, "" if there is none. Package scope sets it.
+var Describe func(p *Place) (scope, task string)
+
+// Where is for the log handler.
+func (p *Place) Where() (scope, task string) { return Describe(p) }
 
 // PlaceOf returns the innermost place of ctx, or nil.
 func PlaceOf(ctx context.Context) *Place {
@@ -41,6 +49,18 @@ type Awaited interface {
 	Awaited() Mark
 }
 
+// Labeled is what an [Awaited] may be as well, where naming who can end the wait
+// takes time: it says the rest.
+type Labeled interface{ Label() (kind, name string) }
+
+func labelOf(what Awaited) (kind, name string) {
+	if l, ok := what.(Labeled); ok {
+		return l.Label()
+	}
+	m := what.Awaited()
+	return m.Kind, m.Name
+}
+
 // Mark describes a wait: a kind like "queue.get", a name, and who can end it.
 type Mark struct {
 	Kind    string
@@ -57,6 +77,22 @@ type Strand struct {
 	what  Awaited
 	since time.Time
 	ctx   context.Context
+	heard error // the last failure of another task that it was told of
+}
+
+// Hear keeps a failure that the strand was told of by a wait, or by the end of
+// an inner scope: if it fails with that, too, it has only passed it on.
+func (s *Strand) Hear(err error) {
+	s.mu.Lock()
+	s.heard = err
+	s.mu.Unlock()
+}
+
+// Heard returns the last failure that the strand was told of, or nil.
+func (s *Strand) Heard() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heard
 }
 
 func (s *Strand) mark(ctx context.Context, what Awaited, now time.Time) {
@@ -73,10 +109,25 @@ func (s *Strand) Waiting() (what Awaited, since time.Time, ctx context.Context) 
 	return s.what, s.since, s.ctx
 }
 
+// Track returns what is kept of the strand while it is traced, or nil.
+func (s *Strand) Track() *otelx.Track { return s.track.Load() }
+
+// SetTrack is called by the strand itself, or before it runs.
+func (s *Strand) SetTrack(t *otelx.Track) { s.track.Store(t) }
+
+// Release returns what led to now on the strand, for whom it wakes; nothing if
+// it is nil, or not traced.
+func (s *Strand) Release() otelx.Release {
+	if s == nil {
+		return otelx.Release{}
+	}
+	return s.Track().Release(nil)
+}
+
 // Poke ends the strand's wait if the place it waits in has been cancelled. The
 // caller has cancelled a context before; poking a strand that waits for
-// something else, or not at all, does nothing.
-func (s *Strand) Poke() {
+// something else, or not at all, does nothing. r is of who has cancelled.
+func (s *Strand) Poke(r otelx.Release) {
 	state := s.state.Load()
 	if state&phaseMask != parked {
 		return
@@ -86,6 +137,7 @@ func (s *Strand) Poke() {
 		return
 	}
 	if s.state.CompareAndSwap(state, state&^phaseMask|canceled) {
+		s.Track().Released(r)
 		s.wake()
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -32,19 +34,21 @@ func Check(ctx context.Context) error {
 // was served and holds what was handed over; an error is the cancellation of
 // ctx, and then t is out of the line and nothing was handed over.
 func Wait(ctx context.Context, mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
-	_, err := wait(ctx, PlaceOf(ctx), mu, line, t, what, 0)
+	_, _, err := wait(ctx, PlaceOf(ctx), mu, line, t, what, 0)
 	return err
 }
 
 // Join is [Wait] that no cancellation ends: for the end of a scope, which is
 // to see everything inside it end. p is the place of the caller.
 func Join(p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited) {
-	_, _ = wait(nil, p, mu, line, t, what, 0)
+	_, _, _ = wait(nil, p, mu, line, t, what, 0)
 }
 
-// wait also returns how long it was parked. A positive d ends it after that
-// time with errTimedOut.
-func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (time.Duration, error) {
+// wait also returns how long it was parked, and the span of who ended that, if
+// that is known. A positive d ends it after that time with errTimedOut.
+func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (
+	blocked time.Duration, from *trace.SpanContext, err error,
+) {
 	s, w := strandOf(p)
 	start := time.Now()
 	if s != nil {
@@ -68,17 +72,19 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 	}
 	served := finish(s, w)
 	Yield()
-	blocked := time.Since(start)
+	now := time.Now()
+	blocked = now.Sub(start)
+	from = account(s, what, start, now)
 	if served && !rang {
-		return blocked, nil
+		return blocked, from, nil
 	}
 	mu.Lock()
 	line.Remove(t)
 	mu.Unlock()
 	if rang {
-		return blocked, errTimedOut
+		return blocked, from, errTimedOut
 	}
-	return blocked, CauseOf(ctx)
+	return blocked, from, CauseOf(ctx)
 }
 
 var errTimedOut = errors.New("park: timed out")
@@ -90,8 +96,9 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	}
 	p := PlaceOf(ctx)
 	s, w := strandOf(p)
+	start := time.Now()
 	if s != nil {
-		s.mark(ctx, what, time.Now())
+		s.mark(ctx, what, start)
 	}
 	alarm := w.setAlarm(d)
 	done, governor := watch(ctx, p, s)
@@ -102,10 +109,26 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	w.alarm.Stop()
 	served := finish(s, w)
 	Yield()
+	if s != nil && s.Track() != nil {
+		account(s, what, start, time.Now())
+	}
 	if served {
 		return nil
 	}
 	return CauseOf(ctx)
+}
+
+// account notes a wait that is over on the strand's track, if it is traced.
+func account(s *Strand, what Awaited, start, now time.Time) (from *trace.SpanContext) {
+	if s == nil {
+		return nil
+	}
+	t := s.Track()
+	if t == nil {
+		return nil
+	}
+	kind, name := labelOf(what)
+	return t.Waited(kind, name, start, now)
 }
 
 // strandOf picks the waiter to park: the strand's own, or a fresh one (and no

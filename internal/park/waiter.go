@@ -3,6 +3,8 @@ package park
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/corral-go/corral/otelx"
 )
 
 // A Waiter is what is woken. Its state is a sequence number and a phase; the
@@ -20,6 +22,9 @@ type Waiter struct {
 	// ch has room for one wake-up. It is made by the strand at its first park,
 	// so that it belongs to the strand's synctest bubble.
 	ch chan struct{}
+	// track is what is kept of the strand while it is traced; who claims the
+	// waiter may leave there, before the wake-up, what led to it.
+	track atomic.Pointer[otelx.Track]
 	// alarm is the strand's own timer, re-set for every sleep.
 	alarm *time.Timer
 }

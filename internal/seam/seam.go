@@ -34,6 +34,8 @@ var (
 	ChildLatch func(child any) *park.Latch
 	// Contains reports whether p is the task, or somewhere inside it.
 	Contains func(child any, p *park.Place) bool
+	// StrandOf returns the strand that the task runs on.
+	StrandOf func(child any) *park.Strand
 	// PathOf returns the task's path.
 	PathOf func(child any) string
 	// CancelKind cancels a scope with a scope.Kind other than explicit, on

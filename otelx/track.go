@@ -1,0 +1,189 @@
+package otelx
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Track is what is kept of one line of execution (a task, or the body of a root
+// scope) while it is traced: what its progress has depended on, what it waited
+// for, and how many leaf spans it has had. Its size is bounded. Every method is
+// safe on nil. It is for Corral's own packages.
+type Track struct {
+	who    *mover
+	leaves atomic.Int32
+
+	// Spawner is the span in which the task was spawned.
+	Spawner trace.SpanContext
+
+	// Of who claims the strand's waiter, from the claim to the wake-up, and
+	// then of the strand itself: see package park.
+	release Release
+
+	mu     sync.Mutex // guards the rest; taken last of all, for a few instructions
+	past   *chain     // what led to since
+	since  int64      // Unix nanoseconds; from then on it is who that moves
+	waited time.Duration
+	top    []waitSum
+}
+
+// Release is what a strand that wakes another one hands over: what led to this
+// moment. The zero Release stands for one of which nobody knows who made it.
+type Release struct {
+	past *chain
+	at   int64
+	from *trace.SpanContext // see Span.Origin; nil if it does not matter
+}
+
+// NewTrack returns the track of what runs under a name from a time on, or from
+// that of r, which led to it, if that is known.
+func NewTrack(name string, at time.Time, r Release) *Track {
+	t := &Track{who: &mover{name: name}, past: r.past, since: r.at}
+	if t.since == 0 {
+		t.since = at.UnixNano()
+	}
+	return t
+}
+
+// Release returns what led to now, on this track. from is the span to link to,
+// of who lets go of something.
+func (t *Track) Release(from *trace.SpanContext) Release {
+	if t == nil {
+		return Release{}
+	}
+	now := time.Now().UnixNano()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cutLocked(now)
+	return Release{past: t.past, at: t.since, from: from}
+}
+
+// cutLocked closes the segment that is under way.
+func (t *Track) cutLocked(now int64) {
+	if now > t.since {
+		t.past = t.past.then(t.who, t.since, now)
+		t.since = now
+	}
+}
+
+// Released is called by who has claimed the strand's waiter, before the
+// wake-up.
+func (t *Track) Released(r Release) {
+	if t != nil {
+		t.release = r
+	}
+}
+
+// Waited is called by the strand itself after a wait from start to now. What it
+// waited for was released by somebody known, and then its progress depended on
+// what that depended on; or it was not, and the wait counts by its own name. A
+// sleep counts for who sleeps. It returns the span of who released it, if that
+// is known.
+func (t *Track) Waited(kind, name string, start, now time.Time) (from *trace.SpanContext) {
+	r := t.release
+	t.release = Release{}
+	object := kind
+	if name != "" {
+		object += " " + name
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sumLocked(object, now.Sub(start))
+	switch {
+	case r.at != 0:
+		t.past, t.since = r.past, r.at
+	case kind != "sleep":
+		t.cutLocked(start.UnixNano())
+		if end := now.UnixNano(); end > t.since {
+			t.past, t.since = t.past.then(&mover{name: object, wait: true}, t.since, end), end
+		}
+	}
+	return r.from
+}
+
+// Taken makes the track begin anew at this moment, for the reason that r tells:
+// a task whose turn has come.
+func (t *Track) Taken(r Release) {
+	if t != nil && r.at != 0 {
+		t.mu.Lock()
+		t.past, t.since = r.past, r.at
+		t.mu.Unlock()
+	}
+}
+
+// spent reports whether the leaf budget is used up, and else uses one of it.
+func (t *Track) spent(budget int32) bool {
+	if t == nil {
+		return false
+	}
+	if t.leaves.Load() >= budget {
+		return true
+	}
+	t.leaves.Add(1)
+	return false
+}
+
+// waitSum is how long one object was waited for. At most maxSums are kept: a
+// further one takes the place, and the sum, of the smallest, so that what is
+// reported as longest is never too short.
+type waitSum struct {
+	object string
+	sum    time.Duration
+}
+
+const (
+	maxSums = 8
+	topSums = 3
+)
+
+func (t *Track) sumLocked(object string, d time.Duration) {
+	t.waited += d
+	least := -1
+	for i := range t.top {
+		if t.top[i].object == object {
+			t.top[i].sum += d
+			return
+		}
+		if least < 0 || t.top[i].sum < t.top[least].sum {
+			least = i
+		}
+	}
+	if len(t.top) < maxSums {
+		t.top = append(t.top, waitSum{object, d})
+		return
+	}
+	t.top[least] = waitSum{object, t.top[least].sum + d}
+}
+
+// appendWaits appends what a task's span tells of its waits.
+func (t *Track) appendWaits(attrs []attribute.KeyValue) []attribute.KeyValue {
+	if t == nil {
+		return attrs
+	}
+	t.mu.Lock()
+	waited, top := t.waited, t.top
+	t.top = nil // nobody waits any more
+	t.mu.Unlock()
+	attrs = append(attrs, attrWaitTime.Float64(waited.Seconds()))
+	if len(top) == 0 {
+		return attrs
+	}
+	slices.SortStableFunc(top, func(a, b waitSum) int { return cmp.Compare(b.sum, a.sum) })
+	var texts []string
+	for _, w := range top[:min(topSums, len(top))] {
+		if w.sum >= time.Millisecond/2 { // or it would read 0.000
+			texts = append(texts, clip(w.object)+"="+strconv.FormatFloat(w.sum.Seconds(), 'f', 3, 64))
+		}
+	}
+	if len(texts) > 0 {
+		attrs = append(attrs, attrWaitTop.StringSlice(texts))
+	}
+	return attrs
+}
