@@ -1,0 +1,198 @@
+package otelx_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
+	"github.com/corral-go/corral/scope"
+	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/task"
+)
+
+// quiet are the contexts in which no span is recorded.
+func quiet(t testing.TB) map[string]context.Context {
+	never := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	unsampled, _ := never.Tracer("x").Start(context.Background(), "request")
+	metered, err := otelx.New(otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))))
+	require.NoError(t, err)
+	return map[string]context.Context{
+		"no SDK":             context.Background(),
+		"unsampled":          unsampled,
+		"unsampled, metrics": otelx.NewContext(unsampled, metered),
+		"metrics":            otelx.NewContext(context.Background(), metered),
+	}
+}
+
+// lock is the smallest primitive that is acquired.
+type lock struct {
+	mu   park.Mutex
+	held bool
+	line park.Line
+}
+
+func (*lock) Awaited() park.Mark { return park.Mark{Kind: "lock.acquire", Name: "l"} }
+
+func (l *lock) acquire(ctx context.Context) error {
+	var op park.Op
+	err := op.Begin(ctx)
+	if err == nil {
+		l.mu.Lock()
+		if l.held {
+			err = op.Wait(&l.mu, &l.line, new(park.Ticket), l)
+		} else {
+			l.held = true
+			l.mu.Unlock()
+		}
+	}
+	if op.Traced() {
+		op.End(otelx.Leaf{Kind: "acquire", Name: "l", On: l}, err)
+	}
+	return err
+}
+
+func (l *lock) release(ctx context.Context) {
+	var op park.Op
+	op.BeginTry(ctx)
+	l.mu.Lock()
+	t := l.line.Serve()
+	l.held = t != nil
+	l.mu.Unlock()
+	op.Wake(t)
+}
+
+// R83, and nothing for metrics either: put, get, await, acquire.
+func TestOperationsAllocateNothing(t *testing.T) {
+	for name, ctx := range quiet(t) {
+		t.Run(name, func(t *testing.T) {
+			err := scope.Run(ctx, func(ctx context.Context) error {
+				type key struct{}
+				derived := context.WithValue(ctx, key{}, 1)
+				q := csync.NewQueue[int](8, csync.Name("q"))
+				l := new(lock)
+				c := scope.Go(ctx, fails(nil), scope.Name("t"))
+				f := task.NewFuture[int](ctx, task.Name("f"))
+				require.NoError(t, f.SetResult(1))
+				<-c.Done()
+				for what, op := range map[string]func(){
+					"put and get":       func() { _ = q.Put(ctx, 1); _, _ = q.Get(ctx) },
+					"put and get below": func() { _ = q.Put(derived, 1); _, _ = q.Get(derived) },
+					"try":               func() { _, _ = q.TryGet(ctx); _ = q.TryPut(ctx, 1); _, _ = q.TryGet(ctx) },
+					"await a task":      func() { _ = c.Wait(ctx) },
+					"await a future":    func() { _, _ = f.Wait(ctx) },
+					"acquire":           func() { _ = l.acquire(ctx); l.release(ctx) },
+				} {
+					op()
+					require.Zero(t, testing.AllocsPerRun(200, op), what)
+				}
+				return nil
+			})
+			require.NoError(t, err)
+		})
+	}
+}
+
+// A hand-over between tasks that wait for each other allocates nothing, either.
+func TestWaitsAllocateNothing(t *testing.T) {
+	for name, ctx := range quiet(t) {
+		t.Run(name, func(t *testing.T) {
+			_ = scope.Run(ctx, func(ctx context.Context) error {
+				to, from := csync.NewQueue[int](0, csync.Name("to")), csync.NewQueue[int](0, csync.Name("from"))
+				scope.Go(ctx, func(ctx context.Context) error {
+					for {
+						v, err := to.Get(ctx)
+						if err != nil {
+							return nil
+						}
+						_ = from.Put(ctx, v)
+					}
+				}, scope.Name("echo"))
+				round := func() { _ = to.Put(ctx, 1); _, _ = from.Get(ctx) }
+				for range 10 {
+					round()
+				}
+				require.Zero(t, testing.AllocsPerRun(200, round))
+				to.Close()
+				return nil
+			})
+		})
+	}
+}
+
+// A scope, and a task, cost as many allocations with an unsampled parent, and
+// with metrics, as without an SDK.
+func TestScopesAndTasksAllocateNothingMore(t *testing.T) {
+	cost := func(ctx context.Context) (scopes, tasks float64) {
+		nop := fails(nil)
+		_ = scope.Run(ctx, func(ctx context.Context) error {
+			name := scope.Name("t")
+			scopes = testing.AllocsPerRun(200, func() { _ = scope.Run(ctx, nop) })
+			tasks = testing.AllocsPerRun(200, func() { _ = scope.Go(ctx, nop, name).Wait(ctx) })
+			return nil
+		})
+		return scopes, tasks
+	}
+	all := quiet(t)
+	scopes, tasks := cost(all["no SDK"])
+	for name, ctx := range all {
+		s, n := cost(ctx)
+		require.InDelta(t, scopes, s, 0, name)
+		require.InDelta(t, tasks, n, 0, name)
+	}
+}
+
+// The parts by themselves, as the packages call them.
+func TestMeterAllocatesNothing(t *testing.T) {
+	ctx := quiet(t)["metrics"]
+	m := otelx.MeterOf(ctx)
+	leaf := otelx.Leaf{Kind: "get", Name: "q", Start: time.Now(), End: time.Now(), Put: time.Now()}
+	for what, f := range map[string]func(){
+		"decide": func() { otelx.Of(ctx) },
+		"task": func() {
+			s := m.Task("name")
+			s.Begin(ctx, 1)
+			s.End(ctx, otelx.Outcome{}, 1)
+		},
+		"failed task": func() {
+			s := m.Task("name")
+			s.Begin(ctx, 1)
+			s.End(ctx, otelx.Outcome{Result: otelx.Panic}, 1)
+		},
+		"wait":      func() { m.Waited(ctx, "queue.get", "q", 1) },
+		"operation": func() { m.Operation(ctx, &leaf) },
+	} {
+		f()
+		require.Zero(t, testing.AllocsPerRun(200, f), what)
+	}
+	var none *otelx.Meter
+	require.Zero(t, testing.AllocsPerRun(200, func() {
+		s := none.Task("name")
+		s.Begin(ctx, 1)
+		s.End(ctx, otelx.Outcome{}, 1)
+		none.Waited(ctx, "queue.get", "q", 1)
+		none.Operation(ctx, &leaf)
+		none.Exception(ctx, nil, otelx.Exception{})
+		var track *otelx.Track
+		track.Released(track.Release(nil))
+		track.Taken(otelx.Release{})
+	}))
+}
+
+// A merged operation allocates nothing.
+func TestMergedLeafAllocatesNothing(t *testing.T) {
+	ctx, r := record(t, false, otelx.WithLeafBudget(0))
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		q := csync.NewQueue[int](8, csync.Name("q"))
+		round := func() { _ = q.Put(ctx, 1); _, _ = q.Get(ctx) }
+		round()
+		require.Zero(t, testing.AllocsPerRun(200, round))
+		return nil
+	})
+	require.Equal(t, 2, len(r.named("put q"))+len(r.named("get q")))
+}
