@@ -31,7 +31,7 @@ var (
 	attrExcType       = attr("exception.type", "string", "", "log event (or span event) corral.task.exception", "Type of the error, or of the value of a panic.")
 	attrExcMessage    = attr("exception.message", "string", "", "log event (or span event) corral.task.exception", "Text of the error.")
 	attrExcStack      = attr("exception.stacktrace", "string", "", "log event (or span event) corral.task.exception", "Stack of the site of a panic.")
-	attrQueueOp       = attr("corral.queue.operation", "string", "", "metrics", "put, get or process.")
+	attrQueueOp       = attr("corral.queue.operation", "string", "", "metrics", "put or get.")
 	attrWaitKind      = attr("corral.wait.kind", "string", "", "metrics", "What kind of thing was waited for, as the live tree shows it: queue.get, task.wait, lock.acquire…")
 	attrWaitName      = attr("corral.wait.name", "string", "", "metrics", "Name of what was waited for.")
 	attrLimiterName   = attr("corral.limiter.name", "string", "", "metrics", "Name of the limiter.")

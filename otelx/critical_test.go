@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/wait"
 )
 
 // path returns the critical path of a span, and who has the largest share.
@@ -157,6 +159,19 @@ func TestCriticalPath(t *testing.T) {
 			_, _ = server.WaitStarted(ctx)
 			return scope.Sleep(ctx, 5*ms)
 		}, nil, "server=0.002000000 s=0.005000000", "s"},
+		{"the first of several", func(ctx context.Context) error {
+			a := scope.Go(ctx, sleep(2*ms), scope.Name("a"))
+			b := scope.Go(ctx, sleep(3*ms), scope.Name("b"))
+			_, _, _ = wait.Wait(ctx, []*scope.Child{b, a}, wait.FirstCompleted)
+			return scope.Sleep(ctx, 4*ms)
+		}, nil, "a=0.002000000 s=0.004000000", "s"},
+		{"a race", func(ctx context.Context) error {
+			_, _ = wait.Race(ctx, hare, tortoise)
+			return scope.Sleep(ctx, 1*ms)
+		}, nil, "hare=0.002000000 s=0.001000000", "hare"},
+		{"turns of a map", func(ctx context.Context) error {
+			return wait.ForEach(ctx, slices.Values([]time.Duration{3 * ms, 1 * ms, 4 * ms}), 2, doze)
+		}, nil, "doze=0.005000000", "doze"},
 		{"an inner scope", func(ctx context.Context) error {
 			_ = scope.Sleep(ctx, 1*ms)
 			_ = scope.Run(ctx, func(ctx context.Context) error {

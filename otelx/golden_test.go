@@ -18,6 +18,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/wait"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -50,6 +51,11 @@ func failAfter(d time.Duration, err error) func(context.Context) error {
 		return err
 	}
 }
+
+// hare, tortoise and doze are tasks that are named after themselves.
+func hare(ctx context.Context) (int, error)           { return 1, scope.Sleep(ctx, 2*time.Millisecond) }
+func tortoise(ctx context.Context) (int, error)       { return 2, scope.Sleep(ctx, time.Hour) }
+func doze(ctx context.Context, d time.Duration) error { return scope.Sleep(ctx, d) }
 
 // scenarios is every way in which scopes, tasks and queues can end that a trace
 // tells apart.
@@ -204,6 +210,20 @@ var scenarios = map[string]func(ctx context.Context){
 			scope.Go(ctx, sleep(2*time.Second), scope.Name("steady"))
 			return nil
 		}, scope.Name("s"), scope.Supervise(func(error) {}))
+	},
+	"race": func(ctx context.Context) {
+		_ = scope.Run(ctx, func(ctx context.Context) error {
+			_, err := wait.Race(ctx, hare, tortoise)
+			return err
+		}, scope.Name("s"))
+	},
+	"wait": func(ctx context.Context) {
+		_ = scope.Run(ctx, func(ctx context.Context) error {
+			a := scope.Go(ctx, sleep(time.Second), scope.Name("a"))
+			b := scope.Go(ctx, sleep(2*time.Second), scope.Name("b"))
+			_, _, err := wait.Wait(ctx, []*scope.Child{a, b}, wait.FirstCompleted)
+			return errors.Join(err, scope.Sleep(ctx, 3*time.Second))
+		}, scope.Name("s"))
 	},
 	"pipeline": pipeline,
 	"shutdown": func(ctx context.Context) {

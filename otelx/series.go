@@ -77,7 +77,7 @@ func (m *Meter) Waited(ctx context.Context, kind, name string, blocked time.Dura
 
 // Operation records a finished operation; only queues have a metric for it.
 func (m *Meter) Operation(ctx context.Context, l *Leaf) {
-	if !m.on() || l.Kind != "put" && l.Kind != "get" && l.Kind != "process" {
+	if !m.on() || l.Kind != "put" && l.Kind != "get" {
 		return
 	}
 	m.record(ctx, &m.queueOp, l.End.Sub(l.Start).Seconds(), label{l.Name, l.Kind, l.errorType()})
