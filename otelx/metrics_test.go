@@ -206,6 +206,7 @@ var perName = 100
 func TestCardinality(t *testing.T) {
 	const names = 10_000
 	ctx, r := record(t, false, otelx.WithLevel(otelx.LevelOff))
+	var queues []*csync.Queue[int] // one that is collected is not measured any more
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		for n := range names {
 			name := scope.Name(fmt.Sprint("name-", n))
@@ -219,11 +220,13 @@ func TestCardinality(t *testing.T) {
 			}
 			q := csync.NewQueue[int](1, csync.Name(fmt.Sprint("queue-", n)))
 			_ = q.Put(ctx, 1)
+			queues = append(queues, q)
 		}
 		return nil
 	}, scope.Supervise(nil), scope.Limit(4))
 	require.NoError(t, err)
 	all := collect(t, r.reader)
+	runtime.KeepAlive(queues)
 	total := uint64(0)
 	for name, m := range all {
 		var sets []attribute.Set

@@ -134,6 +134,42 @@ func TaskFrom(ctx context.Context) *Child {
 	return nil
 }
 
+// lineOf returns where the line of execution that p is on begins: the task, or
+// else the body of the root scope.
+func lineOf(p *park.Place) *park.Place {
+	for {
+		s, ok := p.Owner.(*Scope)
+		switch {
+		case !ok || s.up == nil:
+			return p
+		case s.task != nil:
+			return &s.task.place
+		}
+		p = s.up
+	}
+}
+
+// endOf returns what closes when the task that p stands for is done, or the
+// body has returned; nil if that has happened.
+func endOf(p *park.Place) *park.Latch {
+	s, ok := p.Owner.(*Scope)
+	if !ok {
+		if c := p.Owner.(*Child); !c.latch.Closed() {
+			return &c.latch
+		}
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase >= closing {
+		return nil
+	}
+	if s.bodyEnd == nil {
+		s.bodyEnd = new(park.Latch)
+	}
+	return s.bodyEnd
+}
+
 func taskOf(p *park.Place) *Child {
 	switch o := p.Owner.(type) {
 	case *Scope:

@@ -59,6 +59,11 @@ func (s *Scope) takeBody(out capture.Outcome) (ended bool) {
 func (s *Scope) join() {
 	s.mu.Lock()
 	s.phase = closing
+	if s.bodyEnd != nil {
+		s.mu.Unlock()
+		s.bodyEnd.Close(s.place.Strand)
+		s.mu.Lock()
+	}
 	if s.front > 0 || s.inner != nil {
 		if s.up == nil {
 			s.exec.Ending()

@@ -69,15 +69,16 @@ type Scope struct {
 	ended      bool // the body or a begun task was ended by the cancellation
 	failed     failures
 
-	tasks   *Child    // every task that has not ended, newest first
-	inner   *Scope    // scopes opened in the body, newest first
-	next    *Scope    // in such a list
-	prev    *Scope    //
-	front   int       // tasks that keep the scope open
-	back    int       // Background tasks
-	running int       // tasks that hold one of Limit's turns
-	turns   park.Line // tasks, and who spawns them, that wait for one
-	exit    park.Line // the body, waiting to leave
+	tasks   *Child      // every task that has not ended, newest first
+	inner   *Scope      // scopes opened in the body, newest first
+	next    *Scope      // in such a list
+	prev    *Scope      //
+	front   int         // tasks that keep the scope open
+	back    int         // Background tasks
+	running int         // tasks that hold one of Limit's turns
+	turns   park.Line   // tasks, and who spawns them, that wait for one
+	exit    park.Line   // the body, waiting to leave
+	bodyEnd *park.Latch // closed when the body has returned; made when asked for
 
 	hooks    int // timers and context callbacks that may still come
 	unhook   []func() bool

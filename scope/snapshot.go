@@ -44,6 +44,12 @@ type Wait struct {
 	Name    string
 	Since   time.Time
 	Holders []string // paths of tasks that can end the wait, where known
+	// HeldSince says that the holders have had it since then, or longer; zero
+	// if that is not known.
+	HeldSince time.Time
+	// Waiters is how many wait for the same thing, this task included; 0 if
+	// that is not counted.
+	Waiters int
 }
 
 // Snapshot returns what is in the scope at this moment.
@@ -87,7 +93,10 @@ func (c *Child) snapshot() TaskSnapshot {
 	snap.Path = c.path()
 	if what != nil && state < Succeeded {
 		mark := what.Awaited()
-		snap.WaitingOn = &Wait{Kind: mark.Kind, Name: mark.Name, Since: since, Holders: mark.Holders}
+		snap.WaitingOn = &Wait{
+			Kind: mark.Kind, Name: mark.Name, Since: since,
+			Holders: mark.Holders, HeldSince: mark.Held, Waiters: mark.Waiters,
+		}
 	}
 	for _, n := range inner {
 		snap.Scopes = append(snap.Scopes, n.Snapshot())

@@ -1,17 +1,32 @@
 package sync
 
-import "context"
+import (
+	"context"
+	"errors"
 
-// Option shapes a primitive. A nil Option is ignored.
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
+)
+
+// Option shapes a primitive. A nil Option, and one that does not concern the
+// primitive, is ignored.
 type Option interface{ applySync() }
 
-type nameOption string
+type (
+	nameOption string
+	maxOption  int
+)
 
 func (nameOption) applySync() {}
+func (maxOption) applySync()  {}
 
 // Name names a primitive, in spans, metrics and the live tree. Keep it of low
 // cardinality.
 func Name(name string) Option { return nameOption(name) }
+
+// MaxValue bounds the value of a [Semaphore]: a Release beyond it returns
+// [ErrOverRelease].
+func MaxValue(n int) Option { return maxOption(n) }
 
 func nameOf(opts []Option) string {
 	name := ""
@@ -28,4 +43,9 @@ func mustHave(ctx context.Context, call string) {
 	if ctx == nil {
 		panic("sync: " + call + " with a nil ctx: pass the ctx of the scope or task that calls")
 	}
+}
+
+// endAcquire records an operation on anything but a queue.
+func endAcquire(op *park.Op, on any, name string, err error) {
+	op.End(otelx.Leaf{Kind: "acquire", Name: name, On: on, Expected: errors.Is(err, ErrWouldBlock)}, err)
 }

@@ -9,39 +9,49 @@ import (
 	"github.com/corral-go/corral/otelx"
 )
 
-// A Queue passes items from any number of putters to any number of getters,
-// first in first out. A bounded one makes putters wait while it is full. The
-// zero Queue is unbounded and has no name. A Queue must not be copied. All
-// methods may be called from any goroutine; what a putter did before Put is
-// visible to the getter of the item.
+// A Queue passes items from any number of putters to any number of getters:
+// first in first out, or in the order of [NewPriorityQueue] or [NewStack]. A
+// bounded one makes putters wait while it is full. The zero Queue is unbounded,
+// first in first out, and has no name. A Queue must not be copied. All methods
+// may be called from any goroutine; what a putter did before Put is visible to
+// the getter of the item.
 //
 // An item is handed over exactly once: a Get or Put that returns an error has
-// neither taken nor stored one. The model is asyncio's Queue, with Close.
+// neither taken nor stored one. An item that is put while getters wait goes to
+// the one that waits longest; one that waits to be put enters as soon as there
+// is room. The model is asyncio's Queue, with Close.
 type Queue[T any] struct {
 	name    string
 	maxsize int
 	watched atomic.Bool // by a meter
+	lifo    bool        // it is a stack
+	sorted  *sorted[T]  // of a priority queue, or nil
 
-	mu      park.Mutex // guards the rest
-	items   ring[item[T]]
+	mu      park.Mutex    // guards the rest
+	items   ring[item[T]] // of a priority queue: those that were not sorted in yet
 	closed  bool
+	clock   bool      // items know when they were put
 	putters park.Line // entries hold the item to put
 	getters park.Line // entries take the item that is handed over
+	joiners park.Line
 	spare   *entry[T] // entries for reuse
 	spares  int
+	counts
 }
 
 // item is a value with the context it was put in.
 type item[T any] struct {
 	value T
 	from  park.Origin
+	at    int64 // when, see queueClock; 0 if that is not known
 }
 
 // entry is a waiting putter's or getter's place in line.
 type entry[T any] struct {
 	park.Ticket
 	item[T]
-	closed bool // woken because the queue was closed
+	take   *take[T] // that the getter was given to see to, instead of an item
+	closed bool     // woken because the queue was closed
 	next   *entry[T]
 }
 
@@ -51,7 +61,8 @@ const maxSpares = 16
 // NewQueue returns an empty queue that holds at most maxsize items; not
 // positive means unbounded.
 func NewQueue[T any](maxsize int, opts ...Option) *Queue[T] {
-	return &Queue[T]{name: nameOf(opts), maxsize: max(0, maxsize)}
+	name := nameOf(opts)
+	return &Queue[T]{name: name, maxsize: max(0, maxsize), clock: name != ""}
 }
 
 // MaxSize returns how many items the queue holds at most, 0 if unbounded.
@@ -61,7 +72,7 @@ func (q *Queue[T]) MaxSize() int { return q.maxsize }
 func (q *Queue[T]) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.items.n
+	return q.lenLocked()
 }
 
 // Empty reports whether there is no item in the queue now.
@@ -74,16 +85,24 @@ func (q *Queue[T]) Full() bool {
 	return !q.roomLocked()
 }
 
-func (q *Queue[T]) roomLocked() bool { return q.maxsize == 0 || q.items.n < q.maxsize }
+func (q *Queue[T]) lenLocked() int {
+	if q.sorted != nil {
+		return q.items.n + q.sorted.lenLocked()
+	}
+	return q.items.n
+}
+
+func (q *Queue[T]) roomLocked() bool { return q.maxsize == 0 || q.lenLocked() < q.maxsize }
 
 // Put adds an item, waiting while the queue is full. It returns the
-// cancellation of ctx, or [ErrQueueClosed]; then the item was not stored.
+// cancellation of ctx, or [ErrQueueClosed]; then the item was not stored. It
+// panics if ctx is nil.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
-	mustHave(ctx, "Put")
+	mustHave(ctx, "Queue.Put")
 	var op park.Op
 	err := op.Begin(ctx)
 	if err == nil {
-		err = q.put(&op, item[T]{v, op.Origin()})
+		err = q.put(&op, item[T]{value: v, from: op.Origin()})
 	}
 	if op.Traced() {
 		q.end(&op, "put", park.Origin{}, err)
@@ -110,6 +129,8 @@ func (q *Queue[T]) tryPutLocked(op *park.Op, it item[T]) (done bool, err error) 
 		return false, ErrQueueClosed
 	}
 	if t := q.getters.Serve(); t != nil {
+		q.puts++
+		q.gets++
 		t.Owner.(*entry[T]).item = it
 		op.Wake(t)
 		return true, nil
@@ -117,17 +138,27 @@ func (q *Queue[T]) tryPutLocked(op *park.Op, it item[T]) (done bool, err error) 
 	if !q.roomLocked() || q.putters.Len() > 0 {
 		return false, nil
 	}
-	q.items.push(it)
+	q.storeLocked(it)
 	return true, nil
 }
 
+func (q *Queue[T]) storeLocked(it item[T]) {
+	q.puts++
+	if q.clock {
+		it.at = queueClock()
+	}
+	q.items.push(it)
+	q.peak = max(q.peak, q.lenLocked())
+}
+
 // TryPut adds an item, or returns [ErrQueueFull] if it would have to wait or
-// [ErrQueueClosed]. It never blocks; ctx only places the span.
+// [ErrQueueClosed]. It never blocks; ctx only places the span. It panics if ctx
+// is nil.
 func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
-	mustHave(ctx, "TryPut")
+	mustHave(ctx, "Queue.TryPut")
 	var op park.Op
 	op.BeginTry(ctx)
-	it := item[T]{v, op.Origin()}
+	it := item[T]{value: v, from: op.Origin()}
 	q.mu.Lock()
 	done, err := q.tryPutLocked(&op, it)
 	q.mu.Unlock()
@@ -140,22 +171,25 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 	return err
 }
 
-// Get takes the oldest item, waiting while there is none. It returns the
+// Get takes the next item, waiting while there is none. It returns the
 // cancellation of ctx, or [ErrQueueClosed] when the queue is closed and empty.
+// It panics if ctx is nil.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
-	mustHave(ctx, "Get")
+	mustHave(ctx, "Queue.Get")
+	it, err := q.getItem(ctx)
+	return it.value, err
+}
+
+func (q *Queue[T]) getItem(ctx context.Context) (it item[T], err error) {
 	var op park.Op
-	if err := op.Begin(ctx); err != nil {
-		if op.Traced() {
-			q.end(&op, "get", park.Origin{}, err)
-		}
-		return v, err
+	err = op.Begin(ctx)
+	if err == nil {
+		it, err = q.get(&op)
 	}
-	it, err := q.get(&op)
 	if op.Traced() {
 		q.end(&op, "get", it.from, err)
 	}
-	return it.value, err
+	return it, err
 }
 
 func (q *Queue[T]) get(op *park.Op) (it item[T], err error) {
@@ -168,34 +202,56 @@ func (q *Queue[T]) get(op *park.Op) (it item[T], err error) {
 	e := q.entryLocked()
 	err = op.Wait(&q.mu, &q.getters, &e.Ticket, (*getting[T])(q))
 	if err == nil {
+		if e.take != nil {
+			return q.inherit(op, e)
+		}
 		it = e.item
 	}
 	return it, q.release(e, err)
 }
 
-// tryGetLocked takes the oldest item and lets the putter in that waits longest.
+// tryGetLocked takes the next item and lets the putter in that waits longest.
+// In a priority queue it lets go of the lock in between.
 func (q *Queue[T]) tryGetLocked(op *park.Op) (it item[T], done bool, err error) {
-	if q.items.n == 0 {
+	if q.lenLocked() == 0 {
 		if q.closed {
 			err = ErrQueueClosed
 		}
 		return it, false, err
 	}
-	it = q.items.pop()
-	if t := q.putters.Serve(); t != nil {
-		next := t.Owner.(*entry[T]).item
-		next.from.Stored(op)
-		q.items.push(next)
-		op.Wake(t)
+	q.gets++
+	if q.sorted != nil {
+		return q.chooseLocked(op), true, nil
 	}
+	it = q.nextLocked()
+	q.admitLocked(op)
 	return it, true, nil
 }
 
-// TryGet takes the oldest item, or returns [ErrQueueEmpty] if there is none, or
+// nextLocked takes the next item of a queue that is not sorted.
+func (q *Queue[T]) nextLocked() item[T] {
+	if q.lifo {
+		return q.items.popLast()
+	}
+	return q.items.pop()
+}
+
+// admitLocked stores the item of the putter that waits longest, after an item
+// was taken.
+func (q *Queue[T]) admitLocked(op *park.Op) {
+	if t := q.putters.Serve(); t != nil {
+		it := t.Owner.(*entry[T]).item
+		it.from.Stored(op)
+		q.storeLocked(it)
+		op.Wake(t)
+	}
+}
+
+// TryGet takes the next item, or returns [ErrQueueEmpty] if there is none, or
 // [ErrQueueClosed] if there will be none. It never blocks; ctx only places the
-// span.
+// span. It panics if ctx is nil.
 func (q *Queue[T]) TryGet(ctx context.Context) (v T, err error) {
-	mustHave(ctx, "TryGet")
+	mustHave(ctx, "Queue.TryGet")
 	var op park.Op
 	op.BeginTry(ctx)
 	q.mu.Lock()
@@ -208,36 +264,6 @@ func (q *Queue[T]) TryGet(ctx context.Context) (v T, err error) {
 		q.end(&op, "get", it.from, err)
 	}
 	return it.value, err
-}
-
-// Close ends the queue for putters: puts fail with [ErrQueueClosed], those that
-// wait wake with it and their items are not stored. What is in the queue can
-// still be taken; then gets fail too. Closing again does nothing.
-func (q *Queue[T]) Close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.wakeClosedLocked(&q.putters)
-	q.wakeClosedLocked(&q.getters) // there are none unless the queue is empty
-}
-
-func (q *Queue[T]) wakeClosedLocked(l *park.Line) {
-	for t := l.Serve(); t != nil; t = l.Serve() {
-		t.Owner.(*entry[T]).closed = true
-		t.Wake()
-	}
-}
-
-// CloseNow is [Queue.Close] and takes out what is left, oldest first.
-func (q *Queue[T]) CloseNow() (dropped []T) {
-	q.Close()
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for q.items.n > 0 {
-		dropped = append(dropped, q.items.pop().value)
-	}
-	q.items = ring[item[T]]{}
-	return dropped
 }
 
 // entryLocked returns an entry to wait with.
@@ -258,7 +284,7 @@ func (q *Queue[T]) release(e *entry[T], err error) error {
 	if err == nil && e.closed {
 		err = ErrQueueClosed
 	}
-	e.item, e.closed = item[T]{}, false
+	e.item, e.take, e.closed = item[T]{}, nil, false
 	q.mu.Lock()
 	if q.spares < maxSpares {
 		e.next, q.spare = q.spare, e
@@ -288,20 +314,33 @@ func (m *measured[T]) QueueLevel() (name string, size, capacity int) {
 	return q.name, q.Len(), q.maxsize
 }
 
-// putting and getting are a queue as others wait for it.
+// putting, getting and joining are a queue as others wait for it.
 type (
 	putting[T any] Queue[T]
 	getting[T any] Queue[T]
+	joining[T any] Queue[T]
 )
 
 // Awaited names the queue in the live tree.
-func (q *putting[T]) Awaited() park.Mark { return park.Mark{Kind: "queue.put", Name: q.name} }
+func (q *putting[T]) Awaited() park.Mark {
+	return park.Mark{Kind: "queue.put", Name: q.name, Waiters: lenOf(&q.mu, &q.putters)}
+}
 
 // Label is what of that a trace needs.
 func (q *putting[T]) Label() (kind, name string) { return "queue.put", q.name }
 
 // Awaited names the queue in the live tree.
-func (q *getting[T]) Awaited() park.Mark { return park.Mark{Kind: "queue.get", Name: q.name} }
+func (q *getting[T]) Awaited() park.Mark {
+	return park.Mark{Kind: "queue.get", Name: q.name, Waiters: lenOf(&q.mu, &q.getters)}
+}
 
 // Label is what of that a trace needs.
 func (q *getting[T]) Label() (kind, name string) { return "queue.get", q.name }
+
+// Awaited names the queue in the live tree.
+func (q *joining[T]) Awaited() park.Mark {
+	return park.Mark{Kind: "queue.join", Name: q.name, Waiters: lenOf(&q.mu, &q.joiners)}
+}
+
+// Label is what of that a trace needs.
+func (q *joining[T]) Label() (kind, name string) { return "queue.join", q.name }

@@ -1,11 +1,11 @@
 package sync
 
-// ring is a first-in first-out buffer that grows and shrinks with its content.
-// What was taken out is not kept alive.
+// ring is a buffer that takes at one end and gives at both. It grows and shrinks
+// with its content. What was taken out is not kept alive.
 type ring[T any] struct {
-	buf   []T // its length is a power of two, or 0
-	first int
-	n     int
+	buf  []T // its length is a power of two, or 0
+	head int
+	n    int
 }
 
 // smallest is the capacity below which a ring does not shrink.
@@ -15,25 +15,56 @@ func (r *ring[T]) push(v T) {
 	if r.n == len(r.buf) {
 		r.resize(max(smallest, 2*len(r.buf)))
 	}
-	r.buf[(r.first+r.n)&(len(r.buf)-1)] = v
+	r.buf[(r.head+r.n)&(len(r.buf)-1)] = v
 	r.n++
 }
 
+// first is the item that was pushed first.
+func (r *ring[T]) first() T { return r.buf[r.head] }
+
+// pop takes the item that was pushed first.
 func (r *ring[T]) pop() T {
 	var zero T
-	v := r.buf[r.first]
-	r.buf[r.first] = zero
-	r.first = (r.first + 1) & (len(r.buf) - 1)
+	v := r.buf[r.head]
+	r.buf[r.head] = zero
+	r.head = (r.head + 1) & (len(r.buf) - 1)
 	r.n--
+	r.shrink()
+	return v
+}
+
+// popLast takes the item that was pushed last.
+func (r *ring[T]) popLast() T {
+	var zero T
+	last := &r.buf[(r.head+r.n-1)&(len(r.buf)-1)]
+	v := *last
+	*last = zero
+	r.n--
+	r.shrink()
+	return v
+}
+
+// drop takes the n items that were pushed first.
+func (r *ring[T]) drop(n int) {
+	for range n {
+		r.pop()
+	}
+}
+
+// copyTo copies the first items.
+func (r *ring[T]) copyTo(to []T) {
+	k := copy(to, r.buf[r.head:min(len(r.buf), r.head+r.n)])
+	copy(to[k:], r.buf)
+}
+
+func (r *ring[T]) shrink() {
 	if len(r.buf) > smallest && r.n <= len(r.buf)/8 {
 		r.resize(len(r.buf) / 2)
 	}
-	return v
 }
 
 func (r *ring[T]) resize(size int) {
 	buf := make([]T, size)
-	k := copy(buf, r.buf[r.first:min(len(r.buf), r.first+r.n)])
-	copy(buf[k:], r.buf[:r.n-k])
-	r.buf, r.first = buf, 0
+	r.copyTo(buf[:r.n])
+	r.buf, r.head = buf, 0
 }

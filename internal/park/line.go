@@ -17,6 +17,7 @@ type Ticket struct {
 	next, prev *Ticket
 	line       *Line
 	w          *Waiter // nil for one that stands in line without a strand
+	claimed    bool    // its waiter was claimed before it was put into this line
 }
 
 // Len is the number of tickets in line.
@@ -30,8 +31,16 @@ func (l *Line) First() *Ticket { return l.first }
 // than a strand (a task that waits for its turn).
 func (l *Line) Push(t *Ticket) { l.push(t, nil) }
 
+// Requeue appends a ticket that was served from another line and not woken: its
+// waiter sleeps on until it is served from this one, and no cancellation ends
+// that. Both lines must have the same lock.
+func (l *Line) Requeue(t *Ticket) {
+	l.push(t, t.w)
+	t.claimed = true
+}
+
 func (l *Line) push(t *Ticket, w *Waiter) {
-	t.w, t.line, t.prev, t.next = w, l, l.last, nil
+	t.w, t.claimed, t.line, t.prev, t.next = w, false, l, l.last, nil
 	if l.last == nil {
 		l.first = t
 	} else {
@@ -91,7 +100,7 @@ func (l *Line) ServeAllBy(by *Strand) {
 
 // Claim claims the waiter of a ticket that was taken out of its line with
 // [Line.Remove]; false means it is being cancelled.
-func (t *Ticket) Claim() bool { return t.w == nil || t.w.claim(served) }
+func (t *Ticket) Claim() bool { return t.w == nil || t.claimed || t.w.claim(served) }
 
 // Wake wakes a claimed waiter; nobody knows who it was that let it go on. It
 // does not need the lock. On a nil ticket it does nothing.

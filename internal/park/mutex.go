@@ -23,6 +23,13 @@ func (m *Mutex) Unlock() {
 	Yield()
 }
 
+// LockNested takes the lock while another one is held: without a point, since
+// nothing may wait there.
+func (m *Mutex) LockNested() { m.mu.Lock() }
+
+// UnlockNested lets go of a lock that [Mutex.LockNested] has taken.
+func (m *Mutex) UnlockNested() { m.mu.Unlock() }
+
 var schedule atomic.Pointer[func()]
 
 // SetSchedule has f called at every point where a schedule may change, until it

@@ -73,16 +73,27 @@ func (op *Op) Wait(mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
 // is true, t is out of the line and nothing was handed over.
 func (op *Op) WaitFor(mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (timedOut bool, err error) {
 	blocked, from, err := wait(op.ctx, op.place, mu, line, t, what, d)
+	op.took(what, blocked, from)
+	if err == errTimedOut { //nolint:errorlint // wait's own value
+		return true, nil
+	}
+	return false, err
+}
+
+// Join is [Join] for this operation: no cancellation ends the wait.
+func (op *Op) Join(mu sync.Locker, line *Line, t *Ticket, what Awaited) {
+	blocked, from, _ := wait(nil, op.place, mu, line, t, what, 0)
+	op.took(what, blocked, from)
+}
+
+// took notes how long a wait took, and who ended it.
+func (op *Op) took(what Awaited, blocked time.Duration, from *trace.SpanContext) {
 	op.blocked += blocked
 	op.waited, op.from = true, from
 	if op.meter != nil {
 		kind, name := labelOf(what)
 		op.meter.Waited(op.measured(), kind, name, blocked)
 	}
-	if err == errTimedOut { //nolint:errorlint // wait's own value
-		return true, nil
-	}
-	return false, err
 }
 
 // Wake wakes a waiter that this operation has served: what it waited for came

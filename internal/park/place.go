@@ -61,11 +61,14 @@ func labelOf(what Awaited) (kind, name string) {
 	return m.Kind, m.Name
 }
 
-// Mark describes a wait: a kind like "queue.get", a name, and who can end it.
+// Mark describes a wait: a kind like "queue.get", a name, who can end it, and
+// how many wait.
 type Mark struct {
 	Kind    string
 	Name    string
 	Holders []string
+	Held    time.Time // the holders have had it since then, or longer; zero: not known
+	Waiters int       // how many wait for it, this one included; 0: not counted
 }
 
 // A Strand is one line of execution with its one waiter, and the mark of what

@@ -43,6 +43,20 @@ var (
 	CancelKind func(scope any, kind uint8, reason error, by context.Context)
 )
 
+// These take a place, for who holds something.
+var (
+	// Line returns where the line of execution that p is on begins: the task,
+	// or else the body of the root scope.
+	Line func(p *park.Place) *park.Place
+	// EndOf returns what closes when the task is done, or when the body has
+	// returned; nil if that has happened.
+	EndOf func(p *park.Place) *park.Latch
+	// PathAt returns the path of the task or scope.
+	PathAt func(p *park.Place) string
+	// InBackground reports whether p is in a Background task.
+	InBackground func(p *park.Place) bool
+)
+
 // These take a task, future or child. Package task sets them.
 var (
 	// LatchOf returns what closes when aw is done, or nil if aw is none of ours.

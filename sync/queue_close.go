@@ -1,0 +1,76 @@
+package sync
+
+import "github.com/corral-go/corral/internal/park"
+
+// Close ends the queue for putters: puts fail with [ErrQueueClosed], those that
+// wait wake with it and their items are not stored. What is in the queue can
+// still be taken; then gets fail too. Closing again does nothing.
+func (q *Queue[T]) Close() {
+	q.mu.Lock()
+	q.closeLocked()
+	q.mu.Unlock()
+}
+
+func (q *Queue[T]) closeLocked() {
+	q.closed = true
+	q.wakeClosedLocked(&q.putters)
+	q.wakeClosedLocked(&q.getters) // there are none unless the queue is empty
+}
+
+func (q *Queue[T]) wakeClosedLocked(l *park.Line) {
+	for t := l.Serve(); t != nil; t = l.Serve() {
+		t.Owner.(*entry[T]).closed = true
+		t.Wake()
+	}
+}
+
+// CloseNow is [Queue.Close], takes out what is left, in the order in which it
+// would have been got, and marks that as done (see [Queue.Join]).
+func (q *Queue[T]) CloseNow() (dropped []T) {
+	q.mu.Lock()
+	q.closeLocked()
+	if q.sorted != nil {
+		q.mu.Unlock()
+		return q.drain()
+	}
+	if n := q.items.n; n > 0 {
+		dropped = make([]T, 0, n)
+	}
+	for q.items.n > 0 {
+		dropped = append(dropped, q.nextLocked().value)
+	}
+	q.items = ring[item[T]]{}
+	q.doneLocked(len(dropped))
+	q.mu.Unlock()
+	return dropped
+}
+
+// drain takes out what is left of a priority queue. If the user's function
+// panics there, it puts everything back.
+func (q *Queue[T]) drain() (dropped []T) {
+	var op park.Op
+	var taken []item[T]
+	over := false
+	defer func() {
+		if over {
+			return
+		}
+		q.mu.Lock()
+		q.gets -= uint64(len(taken))
+		for _, it := range taken {
+			q.items.push(it)
+		}
+		q.mu.Unlock()
+	}()
+	q.mu.Lock()
+	for q.lenLocked() > 0 {
+		it, _, _ := q.tryGetLocked(&op)
+		taken = append(taken, it)
+		dropped = append(dropped, it.value)
+	}
+	over = true
+	q.gets -= uint64(len(taken))
+	q.doneLocked(len(taken))
+	q.mu.Unlock()
+	return dropped
+}
