@@ -83,4 +83,4 @@ var started = time.Now()
 
 // queueClock is a point in time: the monotonic clock alone, which is half of
 // what time.Now costs. It is never 0.
-func queueClock() int64 { return int64(time.Since(started)) | 1 }
+func queueClock() int64 { return int64(time.Since(started)) + 1 }
