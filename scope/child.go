@@ -64,6 +64,7 @@ type Child struct {
 	kind     taskKind
 	finishes bool // job is a seam.Finisher
 	reached  bool // it has ended after its scope was cancelled, if traced
+	labelled bool // its goroutine is; the task's own goroutine alone
 
 	// The task's own goroutine alone, until it is done.
 	job       capture.Job
@@ -229,7 +230,7 @@ type awaiting Child
 
 func (a *awaiting) Awaited() park.Mark {
 	c := (*Child)(a)
-	return park.Mark{Kind: "task.wait", Name: c.Name(), Holders: []string{c.path()}}
+	return park.Mark{Kind: "task.wait", Name: c.Name(), Holders: []string{c.path()}, IDs: []uint64{c.id}}
 }
 
 func (a *awaiting) Label() (kind, name string) { return "task.wait", (*Child)(a).Name() }

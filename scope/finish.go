@@ -41,6 +41,9 @@ func (r *runner) Execute() {
 	} else {
 		c.publish(e.state, e.err)
 	}
+	if c.labelled {
+		seam.Unlabel(c.scope.std)
+	}
 	e.at = released
 	c.release(&e).WakeBy(&c.strand)
 }
@@ -72,6 +75,10 @@ func (c *Child) neverBegan() ending {
 // begin starts the task's span and deadline.
 func (c *Child) begin() {
 	c.begun.Store(time.Now().UnixNano())
+	if label := seam.Label.Load(); label != nil {
+		(*label)(c.place.Ctx, c.id, c.Name())
+		c.labelled = true
+	}
 	if c.place.Tracer != nil {
 		c.startSpan()
 	}

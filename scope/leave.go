@@ -291,9 +291,17 @@ func panicError(p *capture.Panic, task string) *PanicError {
 // joining is a scope as the body waits for it.
 type joining Scope
 
-func (j *joining) Awaited() park.Mark {
+func (j *joining) Awaited() park.Mark { return j.TryAwaited(lock) }
+
+// TryAwaited names the tasks that keep the scope open: the Background ones only
+// when nothing else does, for until then it is not they who are waited for.
+func (j *joining) TryAwaited(lock func(park.TryLocker) bool) park.Mark {
 	s := (*Scope)(j)
-	return park.Mark{Kind: "scope.join", Name: s.path(), Holders: s.openTasks()}
+	m := park.Mark{Kind: "scope.join", Name: s.path()}
+	s.holders(&m, lock, func(c *Child) bool {
+		return !c.kind.background || s.front == 0 && s.inner == nil
+	})
+	return m
 }
 
 func (j *joining) Label() (kind, name string) { return "scope.join", (*Scope)(j).path() }

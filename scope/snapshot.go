@@ -1,17 +1,21 @@
 package scope
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
 	"weak"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
 )
 
 // Snapshot is a scope, and everything in it, as it was in one moment. Different
-// scopes are looked at one after the other, so a busy tree may have moved in
-// between.
+// scopes, different tasks, and the tasks of a scope that has hundreds, are
+// looked at one after the other, so a busy tree may have moved in between.
 type Snapshot struct {
 	ID       uint64
 	Name     string
@@ -59,86 +63,73 @@ func (s *Scope) Snapshot() Snapshot {
 		defer s.mu.Unlock()
 		return Snapshot{Name: s.nameNow(), Path: s.nameNow(), State: s.phase.String(), Deadline: s.deadlineLocked(), Shielded: s.shield}
 	}
-	snap := Snapshot{
-		ID: s.id, Name: s.nameNow(), State: s.phase.String(), Opened: s.opened, Deadline: s.deadlineLocked(),
-		Shielded: s.shield, Cause: s.causeLocked(), Span: s.place.Span.Context(),
-	}
-	var tasks []*Child
-	for c := s.tasks; c != nil; c = c.next {
-		tasks = append(tasks, c)
-	}
-	inner := listOf(s.inner)
 	s.mu.Unlock()
-
-	snap.Path = s.path()
-	slices.Reverse(tasks)
-	for _, c := range tasks {
-		snap.Tasks = append(snap.Tasks, c.snapshot())
-	}
-	for _, n := range inner {
-		snap.Scopes = append(snap.Scopes, n.Snapshot())
-	}
-	return snap
-}
-
-func (c *Child) snapshot() TaskSnapshot {
-	// What it waits for is read first, and the state after it: who waits has
-	// begun, and who is done waits no more (TestSnapshotFitsTogether).
-	what, since, _ := c.strand.Waiting()
-	state := c.State()
-	c.mu.Lock()
-	inner := listOf(c.inner)
-	snap := TaskSnapshot{ID: c.id, Name: c.Name(), State: state, Started: c.begunAt(), Span: c.place.Span.Context()}
-	c.mu.Unlock()
-	snap.Path = c.path()
-	if what != nil && state < Succeeded {
-		mark := what.Awaited()
-		snap.WaitingOn = &Wait{
-			Kind: mark.Kind, Name: mark.Name, Since: since,
-			Holders: mark.Holders, HeldSince: mark.Held, Waiters: mark.Waiters,
-		}
-	}
-	for _, n := range inner {
-		snap.Scopes = append(snap.Scopes, n.Snapshot())
-	}
-	return snap
-}
-
-// listOf returns a list of scopes, oldest first.
-func listOf(first *Scope) []*Scope {
-	var list []*Scope
-	for s := first; s != nil; s = s.next {
-		list = append(list, s)
-	}
-	slices.Reverse(list)
-	return list
-}
-
-// openTasks returns the paths of some of the tasks that keep the scope open.
-func (s *Scope) openTasks() []string {
-	const enough = 16
-	s.mu.Lock()
-	var open []*Child
-	for c := s.tasks; c != nil && len(open) < enough; c = c.next {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	var paths []string
-	for _, c := range open {
-		paths = append(paths, c.path())
-	}
-	return paths
+	var a album
+	newLook(a.tour()).scope(s)
+	return a.done[0]
 }
 
 // Snapshots returns the trees of every open root scope in the process, oldest
 // first.
 func Snapshots() []Snapshot {
-	var snaps []Snapshot
-	for _, s := range roots.all() {
-		snaps = append(snaps, s.Snapshot())
-	}
-	return snaps
+	var a album
+	newLook(a.tour()).roots()
+	return a.done
 }
+
+// album keeps what a walk sees.
+type album struct {
+	done []Snapshot // the outermost scopes
+	open []page     // the scopes that the walk is in
+}
+
+type page struct {
+	Snapshot
+	inTask bool // the walk is in the last of Tasks
+}
+
+func (a *album) tour() seam.Tour[Snapshot, TaskSnapshot] {
+	return seam.Tour[Snapshot, TaskSnapshot]{Scope: a.scope, ScopeEnd: a.scopeEnd, Task: a.task, TaskEnd: a.taskEnd}
+}
+
+func (a *album) scope(s *Snapshot, at *seam.Sight) bool {
+	s.Path = seam.PathOf(at.Owner)
+	a.open = append(a.open, page{Snapshot: *s})
+	return true
+}
+
+func (a *album) scopeEnd() {
+	last := len(a.open) - 1
+	s := a.open[last].Snapshot
+	a.open[last] = page{}
+	a.open = a.open[:last]
+	if last == 0 {
+		a.done = append(a.done, s)
+		return
+	}
+	up := &a.open[last-1]
+	to := &up.Scopes
+	if up.inTask {
+		to = &up.Tasks[len(up.Tasks)-1].Scopes
+	}
+	*to = append(*to, s)
+}
+
+func (a *album) task(t *TaskSnapshot, at *seam.Sight) bool {
+	t.Path = seam.PathOf(at.Owner)
+	if at.Waits {
+		t.WaitingOn = &Wait{
+			Kind: at.Mark.Kind, Name: at.Mark.Name, Since: at.Since,
+			Holders: at.Mark.Holders, HeldSince: at.Mark.Held, Waiters: at.Mark.Waiters,
+		}
+	}
+	up := &a.open[len(a.open)-1]
+	up.Tasks = append(up.Tasks, *t)
+	up.inTask = true
+	return true
+}
+
+func (a *album) taskEnd() { a.open[len(a.open)-1].inTask = false }
 
 // roots are the open root scopes. It holds them weakly: a strong registry would
 // make every goroutine that is blocked for ever look reachable, and so hide it
@@ -166,15 +157,17 @@ func (r *registry) remove(s *Scope) {
 	r.mu.Unlock()
 }
 
-func (r *registry) all() []*Scope {
-	r.mu.Lock()
-	var list []*Scope
+// all returns the open root scopes, oldest first, unless it cannot have lock.
+func (r *registry) all(lock func(park.TryLocker) bool) (list []*Scope, ok bool) {
+	if !lock(&r.mu) {
+		return nil, false
+	}
 	for _, w := range r.open {
 		if s := w.Value(); s != nil {
 			list = append(list, s)
 		}
 	}
 	r.mu.Unlock()
-	slices.SortFunc(list, func(a, b *Scope) int { return int(a.id) - int(b.id) })
-	return list
+	slices.SortFunc(list, func(a, b *Scope) int { return cmp.Compare(a.id, b.id) })
+	return list, true
 }

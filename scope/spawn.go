@@ -17,10 +17,9 @@ func init() {
 	seam.ChildLatch = func(c any) *park.Latch { return &c.(*Child).latch }
 	seam.Contains = func(c any, p *park.Place) bool { return c.(*Child).contains(p) }
 	seam.StrandOf = func(c any) *park.Strand { return &c.(*Child).strand }
-	seam.PathOf = func(c any) string { return c.(*Child).path() }
+	seam.PathOf = func(owner any) string { return pathOf(placeOf(owner)) }
 	seam.Line = lineOf
 	seam.EndOf = endOf
-	seam.PathAt = pathOf
 	seam.InBackground = func(p *park.Place) bool { c := taskOf(p); return c != nil && c.kind.background }
 	seam.CancelKind = func(s any, kind uint8, reason error, by context.Context) {
 		e, _, on := explicit(reason, []CancelOption{By(by)})

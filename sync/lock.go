@@ -248,7 +248,7 @@ func (l *Lock) passLocked(op *park.Op) *breaker {
 
 // breakLocked says that the owner has ended, to everyone who waits.
 func (l *Lock) breakLocked() {
-	l.broken = &brokenLock{name: l.name, owner: seam.PathAt(l.owner)}
+	l.broken = &brokenLock{name: l.name, owner: seam.PathOf(l.owner.Owner)}
 	l.owner, l.watch = nil, nil
 	l.failLocked(&l.line)
 	for l.conds != nil {
@@ -280,13 +280,13 @@ type LockStats struct {
 
 // Stats returns how the lock stands now.
 func (l *Lock) Stats() LockStats {
-	owner, _, waiters := l.state()
+	owner, _, _, waiters := l.state()
 	return LockStats{Name: l.name, Owner: owner, Waiters: waiters}
 }
 
-// state returns the owner's path, since when it has had the lock at the latest,
-// if that is known, and how many wait.
-func (l *Lock) state() (owner string, since time.Time, waiters int) {
+// state returns the owner's path, and its id while it has not ended; since when
+// it has had the lock at the latest, if that is known; and how many wait.
+func (l *Lock) state() (owner string, id uint64, since time.Time, waiters int) {
 	l.mu.Lock()
 	by, broken := l.owner, l.broken
 	if l.watch != nil {
@@ -298,9 +298,10 @@ func (l *Lock) state() (owner string, since time.Time, waiters int) {
 	case broken != nil:
 		owner = broken.owner
 	case by != nil:
-		owner = seam.PathAt(by)
+		owner = seam.PathOf(by.Owner)
+		id, _ = seam.NameOf(by.Owner)
 	}
-	return owner, since, waiters
+	return owner, id, since, waiters
 }
 
 // Awaited names the lock and its owner in the live tree.
@@ -310,10 +311,13 @@ func (l *Lock) Awaited() park.Mark { return l.mark("lock.acquire") }
 func (l *Lock) Label() (kind, name string) { return "lock.acquire", l.name }
 
 func (l *Lock) mark(kind string) park.Mark {
-	owner, since, waiters := l.state()
+	owner, id, since, waiters := l.state()
 	m := park.Mark{Kind: kind, Name: l.name, Held: since, Waiters: waiters}
 	if owner != "" {
 		m.Holders = []string{owner}
+	}
+	if id != 0 {
+		m.IDs = []uint64{id}
 	}
 	return m
 }

@@ -39,6 +39,7 @@ func Name(name string) FutureOption { return nameOption(name) }
 //	claim taken → value or error stored → latch closed: state published, waiters woken, Done closed → callbacks
 type Future[T any] struct {
 	name  string
+	maker maker
 	trace *origin // where it was made, if that is traced
 
 	claim     atomic.Uint32 // the scope.State that it has once the latch is closed
@@ -48,8 +49,10 @@ type Future[T any] struct {
 	callbacks callbacks     // who adds one comes to the latch
 }
 
-// NewFuture returns a pending future. ctx only places it in the trace; it may
-// be cancelled. It panics if ctx is nil.
+// NewFuture returns a pending future. ctx only places it, in the trace and in
+// the live tree; it may be cancelled. Who makes a future is expected to see to
+// it that it is set: one that somebody waits for when the task that made it has
+// ended is shown as lost (monitor.Dump). It panics if ctx is nil.
 func NewFuture[T any](ctx context.Context, opts ...FutureOption) *Future[T] {
 	if ctx == nil {
 		panic("task: NewFuture with a nil ctx: pass the ctx of the scope or task that makes it, or use new(task.Future[T])")
@@ -60,6 +63,7 @@ func NewFuture[T any](ctx context.Context, opts ...FutureOption) *Future[T] {
 			f.name = string(o)
 		}
 	}
+	f.maker = makerOf(ctx)
 	f.trace = originOf(ctx)
 	return f
 }
@@ -220,7 +224,9 @@ func (f *Future[T]) wait(op *park.Op, canceled error, what park.Awaited) (v T, e
 type awaiting[T any] Future[T]
 
 // Awaited names the future in the live tree.
-func (a *awaiting[T]) Awaited() park.Mark { return park.Mark{Kind: "future.wait", Name: a.name} }
+func (a *awaiting[T]) Awaited() park.Mark {
+	return park.Mark{Kind: "future.wait", Name: a.name, Maker: a.maker.name, MakerID: a.maker.id}
+}
 
 // Label is what of that a trace needs.
 func (a *awaiting[T]) Label() (kind, name string) { return "future.wait", a.name }

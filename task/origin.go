@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 )
@@ -60,6 +61,20 @@ func (o *origin) settled(name string, state scope.State, err error) {
 		}
 	}
 	span.End(out)
+}
+
+// maker is the task a future was made in, or else the scope: no pointer, which
+// would keep that from being freed.
+type maker struct {
+	id   uint64
+	name string
+}
+
+func makerOf(ctx context.Context) (m maker) {
+	if p := park.PlaceOf(ctx); p != nil {
+		m.id, m.name = seam.NameOf(p.Owner)
+	}
+	return m
 }
 
 // context is that of the future's span, once it is settled.

@@ -113,7 +113,8 @@ type starting[T, S any] StartedTask[T, S]
 
 // Awaited names the task in the live tree.
 func (s *starting[T, S]) Awaited() park.Mark {
-	return park.Mark{Kind: "task.started", Name: s.Task.Name()}
+	c := s.Child()
+	return park.Mark{Kind: "task.started", Name: s.Task.Name(), Holders: []string{seam.PathOf(c)}, IDs: []uint64{c.ID()}}
 }
 
 // Label is what of that a trace needs.

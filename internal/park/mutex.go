@@ -17,6 +17,9 @@ func (m *Mutex) Lock() {
 	m.mu.Lock()
 }
 
+// TryLock takes the lock, if it is free.
+func (m *Mutex) TryLock() bool { return m.mu.TryLock() }
+
 // Unlock lets the lock go.
 func (m *Mutex) Unlock() {
 	m.mu.Unlock()

@@ -61,14 +61,33 @@ func labelOf(what Awaited) (kind, name string) {
 	return m.Kind, m.Name
 }
 
+// A Guarded is an [Awaited] that takes a lock to describe itself.
+type Guarded interface {
+	// TryAwaited is Awaited with what lock can take: if that gives up, what
+	// the lock guards stays out.
+	TryAwaited(lock func(TryLocker) bool) Mark
+}
+
+// A TryLocker is a mutex: one of the standard library's, or a [Mutex].
+type TryLocker interface {
+	sync.Locker
+	TryLock() bool
+}
+
 // Mark describes a wait: a kind like "queue.get", a name, who can end it, and
 // how many wait.
 type Mark struct {
 	Kind    string
 	Name    string
-	Holders []string
+	Holders []string // paths of tasks that can end the wait, where known
+	IDs     []uint64 // their ids, in the same order; nil if they are not known
 	Held    time.Time // the holders have had it since then, or longer; zero: not known
 	Waiters int       // how many wait for it, this one included; 0: not counted
+	// Maker is the name, and MakerID the id, of the task or scope in which what
+	// is waited for was made, and from which one may expect that it ends the
+	// wait; 0 if there is none.
+	Maker   string
+	MakerID uint64
 }
 
 // A Strand is one line of execution with its one waiter, and the mark of what

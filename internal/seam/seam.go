@@ -36,8 +36,8 @@ var (
 	Contains func(child any, p *park.Place) bool
 	// StrandOf returns the strand that the task runs on.
 	StrandOf func(child any) *park.Strand
-	// PathOf returns the task's path.
-	PathOf func(child any) string
+	// PathOf returns the path of the task, or of the scope.
+	PathOf func(owner any) string
 	// CancelKind cancels a scope with a scope.Kind other than explicit, on
 	// behalf of ctx.
 	CancelKind func(scope any, kind uint8, reason error, by context.Context)
@@ -51,8 +51,6 @@ var (
 	// EndOf returns what closes when the task is done, or when the body has
 	// returned; nil if that has happened.
 	EndOf func(p *park.Place) *park.Latch
-	// PathAt returns the path of the task or scope.
-	PathAt func(p *park.Place) string
 	// InBackground reports whether p is in a Background task.
 	InBackground func(p *park.Place) bool
 )

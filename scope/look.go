@@ -1,0 +1,282 @@
+package scope
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
+)
+
+// look is one walk through the live tree, for a snapshot, a dump, or whoever
+// comes through [seam.Walk]. It copies under one lock at a time, calls out
+// under none, and holds none for longer than chunk tasks take.
+type look struct {
+	seam.Tour[Snapshot, TaskSnapshot]
+	lock func(park.TryLocker) bool
+
+	// What the callbacks get, so that it is made once.
+	snap Snapshot
+	task TaskSnapshot
+	at   seam.Sight
+	buf  [chunk]*Child
+}
+
+// chunk is how many tasks of a scope are gone through under one hold of its
+// lock (BenchmarkLookHold).
+const chunk = 256
+
+func newLook(t seam.Tour[Snapshot, TaskSnapshot]) *look {
+	l := &look{Tour: t, lock: lock}
+	if t.Try {
+		l.lock = (&patience{began: time.Now()}).lock
+	}
+	return l
+}
+
+// walk is [seam.Walk].
+func walk(t seam.Tour[Snapshot, TaskSnapshot]) { newLook(t).roots() }
+
+// lock takes a lock, however long that takes.
+func lock(mu park.TryLocker) bool {
+	mu.Lock()
+	return true
+}
+
+// patience takes locks, and has only so much of itself for those that are held:
+// it looks again, first at once and then after letting others run, which on a
+// busy machine takes long.
+type patience struct {
+	began time.Time
+	spent int // how often others were let run
+}
+
+func (p *patience) lock(mu park.TryLocker) bool {
+	for range 1000 {
+		if mu.TryLock() {
+			return true
+		}
+	}
+	for range 10 {
+		if p.spent >= 100 || time.Since(p.began) > 200*time.Millisecond {
+			return false
+		}
+		p.spent++
+		runtime.Gosched()
+		if mu.TryLock() {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *look) roots() {
+	list, ok := roots.all(l.lock)
+	if !ok {
+		l.Locked()
+	}
+	for _, s := range list {
+		l.scope(s)
+	}
+}
+
+// scope visits a scope that has been entered.
+func (l *look) scope(s *Scope) {
+	l.snap = Snapshot{ID: s.id, Name: s.nameNow(), State: "locked"}
+	l.at = seam.Sight{Owner: s}
+	if !l.lock(&s.mu) {
+		if l.Scope(&l.snap, &l.at) {
+			l.Locked()
+			l.ScopeEnd()
+		}
+		return
+	}
+	l.snap.State, l.snap.Opened, l.snap.Deadline, l.snap.Shielded = s.phase.String(), s.opened, s.deadlineLocked(), s.shield
+	span, cause, settled := s.place.Span, s.cause, s.settled
+	n, next := l.firstLocked(s)
+	size := s.front + s.back
+	inner := listOf(s.inner)
+	s.mu.Unlock()
+
+	if !settled && s.std.Err() != nil {
+		cause = s.causeOfStd()
+	}
+	l.snap.Cause, l.snap.Span = cause, span.Context()
+	if s.up == nil {
+		l.waits(&s.strand)
+	}
+	list := l.buf[:n]
+	if next != nil {
+		list = append(make([]*Child, 0, size+chunk), list...)
+	} else {
+		list = slices.Clone(list) // buf is for the scopes inside, too
+	}
+	if !l.Scope(&l.snap, &l.at) {
+		return
+	}
+	whole := next == nil
+	if !whole {
+		list, whole = l.rest(s, list)
+	}
+	for _, c := range slices.Backward(list) {
+		l.child(c)
+	}
+	if !whole {
+		l.Locked()
+	}
+	for _, s := range inner {
+		l.scope(s)
+	}
+	l.ScopeEnd()
+}
+
+// firstLocked fills buf with the newest tasks of s, and returns the one after.
+func (l *look) firstLocked(s *Scope) (n int, next *Child) {
+	for next = s.tasks; next != nil && n < chunk; next = next.next {
+		l.buf[n] = next
+		n++
+	}
+	return n, next
+}
+
+// rest appends the tasks that come after those in list, newest first. Between
+// two chunks tasks come and go: it goes on behind the last one that is still
+// there. Those that have come meanwhile stand before all others and are left
+// out, unless none of the others is left.
+func (l *look) rest(s *Scope, list []*Child) (all []*Child, whole bool) {
+	most := cap(list) + 16*chunk // more than that have come since, and only because all others went
+	at := len(list) - 1          // the last one that may still be there; -1: none
+	for {
+		list = slices.Grow(list, chunk)
+		if !l.lock(&s.mu) {
+			return list, false
+		}
+		steps := 0
+		for ; at >= 0 && steps < chunk && list[at].prev == nil && s.tasks != list[at]; at-- {
+			steps++
+		}
+		if at >= 0 && steps == chunk {
+			s.mu.Unlock()
+			continue
+		}
+		next := s.tasks
+		if at >= 0 {
+			next = list[at].next
+		}
+		for n := 0; next != nil && n < chunk; next = next.next {
+			list = append(list, next)
+			n++
+		}
+		s.mu.Unlock()
+		if next == nil || len(list) > most {
+			return list, true
+		}
+		at = len(list) - 1
+	}
+}
+
+// child visits a task.
+func (l *look) child(c *Child) {
+	// What it waits for is read first, and the state after it: who waits has
+	// begun, and who is done waits no more (TestSnapshotFitsTogether).
+	l.at = seam.Sight{Owner: c}
+	what, since, _ := c.strand.Waiting()
+	l.task = TaskSnapshot{ID: c.id, Name: c.Name(), State: c.State(), Started: c.begunAt()}
+	if what != nil && l.task.State < Succeeded {
+		l.describe(what, since)
+	}
+	var inner []*Scope
+	free := l.lock(&c.mu)
+	if free {
+		span := c.place.Span
+		inner = listOf(c.inner)
+		c.mu.Unlock()
+		l.task.Span = span.Context()
+	}
+	if !l.Task(&l.task, &l.at) {
+		return
+	}
+	if !free {
+		l.Locked()
+	}
+	for _, s := range inner {
+		l.scope(s)
+	}
+	l.TaskEnd()
+}
+
+func (l *look) waits(s *park.Strand) {
+	if what, since, _ := s.Waiting(); what != nil {
+		l.describe(what, since)
+	}
+}
+
+func (l *look) describe(what park.Awaited, since time.Time) {
+	l.at.Waits, l.at.Since = true, since
+	if g, ok := what.(park.Guarded); ok {
+		l.at.Mark = g.TryAwaited(l.lock)
+	} else {
+		l.at.Mark = what.Awaited()
+	}
+}
+
+// listOf returns a list of scopes, oldest first.
+func listOf(first *Scope) []*Scope {
+	var list []*Scope
+	for s := first; s != nil; s = s.next {
+		list = append(list, s)
+	}
+	slices.Reverse(list)
+	return list
+}
+
+// holders notes some of those tasks of s that are meant, if lock can have the
+// scope's.
+func (s *Scope) holders(m *park.Mark, lock func(park.TryLocker) bool, meantLocked func(*Child) bool) {
+	const enough = 16
+	var found [enough]*Child
+	n := 0
+	if !lock(&s.mu) {
+		return
+	}
+	steps := 0
+	for c := s.tasks; c != nil && n < enough && steps < chunk; c = c.next {
+		if steps++; meantLocked(c) {
+			found[n] = c
+			n++
+		}
+	}
+	s.mu.Unlock()
+	for _, c := range found[:n] {
+		m.Holders = append(m.Holders, c.path())
+		m.IDs = append(m.IDs, c.id)
+	}
+}
+
+func init() {
+	seam.Walk = walk
+	seam.CodeOf = func(owner any) uintptr {
+		if s, ok := owner.(*Scope); ok {
+			return s.fn
+		}
+		return owner.(*Child).fn
+	}
+	seam.NameOf = func(owner any) (uint64, string) {
+		if s, ok := owner.(*Scope); ok {
+			return s.id, s.nameNow()
+		}
+		c := owner.(*Child)
+		return c.id, c.Name()
+	}
+	seam.ContextOf = func(owner any) context.Context { return placeOf(owner).Ctx }
+}
+
+// placeOf returns the place of a *Scope or *Child.
+func placeOf(owner any) *park.Place {
+	if s, ok := owner.(*Scope); ok {
+		return &s.place
+	}
+	return &owner.(*Child).place
+}
