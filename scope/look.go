@@ -82,7 +82,7 @@ func (l *look) roots() {
 	}
 }
 
-// scope visits a scope that has been entered.
+// scope visits a scope that has been entered, or is just being.
 func (l *look) scope(s *Scope) {
 	l.snap = Snapshot{ID: s.id, Name: s.nameNow(), State: "locked"}
 	l.at = seam.Sight{Owner: s}
@@ -94,18 +94,20 @@ func (l *look) scope(s *Scope) {
 		return
 	}
 	l.snap.State, l.snap.Opened, l.snap.Deadline, l.snap.Shielded = s.phase.String(), s.opened, s.deadlineLocked(), s.shield
-	span, cause, settled := s.place.Span, s.cause, s.settled
+	span, cause := s.place.Span, s.cause
+	asks := !s.settled && s.phase != made // one that is being entered has no context yet
 	n, next := l.firstLocked(s)
 	size := s.front + s.back
 	inner := listOf(s.inner)
 	s.mu.Unlock()
 
-	if !settled && s.std.Err() != nil {
+	if asks && s.std.Err() != nil {
 		cause = s.causeOfStd()
 	}
 	l.snap.Cause, l.snap.Span = cause, span.Context()
 	if s.up == nil {
-		l.waits(&s.strand)
+		what, since, _ := s.strand.Waiting()
+		l.waits(&s.strand, what, since)
 	}
 	list := l.buf[:n]
 	if next != nil {
@@ -184,8 +186,8 @@ func (l *look) child(c *Child) {
 	l.at = seam.Sight{Owner: c}
 	what, since, _ := c.strand.Waiting()
 	l.task = TaskSnapshot{ID: c.id, Name: c.Name(), State: c.State(), Started: c.begunAt()}
-	if what != nil && l.task.State < Succeeded {
-		l.describe(what, since)
+	if l.task.State < Succeeded {
+		l.waits(&c.strand, what, since)
 	}
 	var inner []*Scope
 	free := l.lock(&c.mu)
@@ -207,14 +209,12 @@ func (l *look) child(c *Child) {
 	l.TaskEnd()
 }
 
-func (l *look) waits(s *park.Strand) {
-	if what, since, _ := s.Waiting(); what != nil {
-		l.describe(what, since)
+// waits notes what a strand waits for, if it does.
+func (l *look) waits(s *park.Strand, what park.Awaited, since time.Time) {
+	if what == nil {
+		return
 	}
-}
-
-func (l *look) describe(what park.Awaited, since time.Time) {
-	l.at.Waits, l.at.Since = true, since
+	l.at.Waits, l.at.Since, l.at.Parked = true, since, s.Parked(since)
 	if g, ok := what.(park.Guarded); ok {
 		l.at.Mark = g.TryAwaited(l.lock)
 	} else {

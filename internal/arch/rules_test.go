@@ -25,6 +25,7 @@ var layers = []struct {
 }{
 	{"otelx", []string{"otelx/"}},
 	{"internal", []string{"otelx", "internal/"}},
+	{"internal/findings", []string{"otelx", "internal/", "scope"}},
 	{"scope", []string{"otelx", "internal/"}},
 	{"scope/guest", []string{"otelx", "internal/", "scope"}},
 	{"task", []string{"otelx", "internal/", "scope"}},

@@ -79,8 +79,8 @@ type TryLocker interface {
 type Mark struct {
 	Kind    string
 	Name    string
-	Holders []string // paths of tasks that can end the wait, where known
-	IDs     []uint64 // their ids, in the same order; nil if they are not known
+	Holders []string  // paths of tasks that can end the wait, where known
+	IDs     []uint64  // their ids, in the same order; nil if they are not known
 	Held    time.Time // the holders have had it since then, or longer; zero: not known
 	Waiters int       // how many wait for it, this one included; 0: not counted
 	// Maker is the name, and MakerID the id, of the task or scope in which what
@@ -144,6 +144,14 @@ func (s *Strand) Release() otelx.Release {
 		return otelx.Release{}
 	}
 	return s.Track().Release(nil)
+}
+
+// Parked reports whether the strand is parked in the wait that began at since:
+// nobody has begun to wake it.
+func (s *Strand) Parked(since time.Time) bool {
+	parkedNow := s.state.Load()&phaseMask == parked
+	what, again, _ := s.Waiting()
+	return parkedNow && what != nil && again.Equal(since)
 }
 
 // Poke ends the strand's wait if the place it waits in has been cancelled. The

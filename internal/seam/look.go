@@ -39,9 +39,10 @@ type Sight struct {
 	Owner any // the *scope.Scope or *scope.Child
 	// Waits says that the task, or the body of a root scope, waits: for Mark,
 	// since Since. (The body of any other scope waits with its task, or root.)
-	Waits bool
-	Mark  park.Mark
-	Since time.Time
+	Waits  bool
+	Parked bool // and nobody has begun to wake it
+	Mark   park.Mark
+	Since  time.Time
 }
 
 // Walk goes through every open root scope, oldest first. Its type is

@@ -1,0 +1,262 @@
+package findings
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/corral-go/corral/internal/seam"
+	"github.com/corral-go/corral/scope"
+)
+
+type tour = seam.Tour[scope.Snapshot, scope.TaskSnapshot]
+
+var walk = seam.Walk.(func(tour))
+
+// Look looks at everything that is open in the process. With try it waits for
+// no lock that is held for long, and says what it has not seen.
+func Look(try bool) *View {
+	e := &eye{view: &View{At: time.Now()}, objects: map[objectKey]*Object{}, lists: map[like]*Finding{}}
+	walk(tour{Try: try, Scope: e.scope, ScopeEnd: e.scopeEnd, Task: e.task, TaskEnd: e.taskEnd, Locked: e.locked})
+	slices.SortStableFunc(e.view.Objects, func(a, b *Object) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	e.view.Findings = e.certain(try)
+	for _, f := range e.suspicions {
+		e.view.Findings = append(e.view.Findings, *f)
+	}
+	return e.view
+}
+
+// eye builds a view.
+type eye struct {
+	view    *View
+	open    []frame // where the walk is
+	objects map[objectKey]*Object
+	waiters []*waiter
+	idle    idleness // of the root the walk is in
+	lists   map[like]*Finding
+
+	suspicions []*Finding
+}
+
+// frame is the scope or task that the walk is in.
+type frame struct {
+	scope  *Scope // nil: it is a task
+	task   Task   // by value: one that looks like another takes no memory
+	wait   Wait   // of the task
+	owner  any
+	line   uint64 // the task, or root scope, on whose line of execution this is
+	groups map[key]*Task
+}
+
+// key is what tasks have in common that look alike.
+type key struct {
+	name, kind, object, holder string
+	state                      scope.State
+	shape                      uint64
+	locked                     bool
+}
+
+type objectKey struct{ kind, name string }
+
+func (e *eye) scope(s *scope.Snapshot, at *seam.Sight) bool {
+	e.view.Scopes++
+	f := frame{scope: &Scope{
+		Count: 1, ID: s.ID, Name: s.Name, Path: seam.PathOf(at.Owner), State: s.State, Opened: s.Opened, Deadline: s.Deadline,
+		Shielded: s.Shielded, Cause: s.Cause, Span: s.Span,
+	}, line: s.ID}
+	if up := e.top(); up != nil {
+		f.line = up.line
+	} else {
+		e.idle = idleness{}
+		e.idle.see(at)
+	}
+	if at.Waits {
+		e.count(at)
+		e.note(f.line, at)
+		f.scope.Body = waitOf(at)
+	}
+	e.open = append(e.open, f)
+	e.suspectScope(f.scope)
+	return true
+}
+
+func (e *eye) scopeEnd() {
+	s := e.pop().scope
+	s.shape = shapeOf(s)
+	up := e.top()
+	switch {
+	case up == nil:
+		e.suspectRoot(s)
+		e.view.Roots = merge(e.view.Roots, s)
+	case up.scope == nil:
+		up.task.Scopes = merge(up.task.Scopes, s)
+	default:
+		up.scope.Scopes = merge(up.scope.Scopes, s)
+	}
+}
+
+func (e *eye) task(t *scope.TaskSnapshot, at *seam.Sight) bool {
+	e.view.Tasks++
+	e.suspectTask(t, at)
+	f := frame{task: Task{Count: 1, ID: t.ID, Name: t.Name, State: t.State, Began: t.Started, Span: t.Span}, owner: at.Owner, line: t.ID}
+	if at.Waits {
+		e.count(at)
+		e.note(t.ID, at)
+		f.wait = *waitOf(at)
+	}
+	e.open = append(e.open, f)
+	return true
+}
+
+func (e *eye) taskEnd() {
+	f := e.pop()
+	t := &f.task
+	k := key{name: t.Name, state: t.State, locked: t.Locked, kind: f.wait.Kind, object: f.wait.Name}
+	if len(f.wait.Holders) > 0 {
+		k.holder = f.wait.Holders[0]
+	}
+	for _, s := range t.Scopes {
+		k.shape = mix(k.shape, s.shape, uint64(s.Count))
+	}
+	up := e.top()
+	if like := up.groups[k]; like != nil {
+		like.add(t, f.wait.Since)
+		return
+	}
+	if up.groups == nil {
+		up.groups = map[key]*Task{}
+	}
+	group := f.task
+	group.Path = seam.PathOf(f.owner)
+	group.shape = maphash.Comparable(seed, k)
+	if f.wait.Kind != "" {
+		w := f.wait
+		group.Wait = &w
+	}
+	up.groups[k] = &group
+	up.scope.Tasks = append(up.scope.Tasks, &group)
+}
+
+// add counts another task that looks like t.
+func (t *Task) add(u *Task, waits time.Time) {
+	t.Count++
+	if t.Began.IsZero() || !u.Began.IsZero() && u.Began.Before(t.Began) {
+		t.Began = u.Began
+	}
+	if t.Wait != nil && waits.Before(t.Wait.Since) {
+		t.Wait.Since = waits
+	}
+}
+
+func (e *eye) locked() {
+	e.view.Locked = true
+	switch up := e.top(); {
+	case up == nil:
+	case up.scope == nil:
+		up.task.Locked = true
+	default:
+		up.scope.Locked = true
+	}
+}
+
+// top is where the walk is, or nil.
+func (e *eye) top() *frame {
+	if len(e.open) == 0 {
+		return nil
+	}
+	return &e.open[len(e.open)-1]
+}
+
+func (e *eye) pop() frame {
+	last := len(e.open) - 1
+	f := e.open[last]
+	e.open[last] = frame{}
+	e.open = e.open[:last]
+	return f
+}
+
+func waitOf(at *seam.Sight) *Wait {
+	return &Wait{Kind: at.Mark.Kind, Name: at.Mark.Name, Since: at.Since, Holders: at.Mark.Holders}
+}
+
+// untold are the kinds of waits whose object the tree itself shows.
+var untold = map[string]bool{
+	"sleep": true, "blocking": true, "scope.join": true, "task.wait": true, "task.started": true, "wait": true, "signal": true,
+}
+
+// count counts a wait for its object.
+func (e *eye) count(at *seam.Sight) {
+	if untold[at.Mark.Kind] {
+		return
+	}
+	k := objectKey{at.Mark.Kind, at.Mark.Name}
+	o := e.objects[k]
+	if o == nil {
+		o = &Object{Kind: k.kind, Name: k.name, Oldest: at.Since, Holders: at.Mark.Holders}
+		e.objects[k] = o
+		e.view.Objects = append(e.view.Objects, o)
+	}
+	o.Waiting++
+	if at.Since.Before(o.Oldest) {
+		o.Oldest, o.Holders = at.Since, at.Mark.Holders
+	}
+}
+
+// merge adds s to scopes that stand side by side.
+func merge(list []*Scope, s *Scope) []*Scope {
+	// Most look like the one before, and a list of all that differ could be long.
+	for _, like := range list[max(0, len(list)-16):] {
+		if like.shape == s.shape {
+			like.Count++
+			if s.Opened.Before(like.Opened) {
+				like.Opened = s.Opened
+			}
+			if like.Body != nil && s.Body.Since.Before(like.Body.Since) {
+				like.Body.Since = s.Body.Since
+			}
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+var seed = maphash.MakeSeed()
+
+func mix(values ...uint64) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, v := range values {
+		maphash.WriteComparable(&h, v)
+	}
+	return h.Sum64()
+}
+
+// shapeOf is equal for scopes that look alike.
+func shapeOf(s *Scope) uint64 {
+	look := struct {
+		name, state, kind, object, holder string
+		shielded, locked                  bool
+		cause                             scope.Kind
+	}{name: s.Name, state: s.State, shielded: s.Shielded, locked: s.Locked}
+	if s.Cause != nil {
+		look.cause = s.Cause.Kind
+	}
+	if s.Body != nil {
+		look.kind, look.object = s.Body.Kind, s.Body.Name
+		if len(s.Body.Holders) > 0 {
+			look.holder = s.Body.Holders[0]
+		}
+	}
+	shape := maphash.Comparable(seed, look)
+	for _, t := range s.Tasks {
+		shape = mix(shape, t.shape, uint64(t.Count))
+	}
+	shape = mix(shape, uint64(len(s.Tasks)))
+	for _, in := range s.Scopes {
+		shape = mix(shape, in.shape, uint64(in.Count))
+	}
+	return shape
+}

@@ -1,0 +1,115 @@
+package findings
+
+import (
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/scope"
+)
+
+// A View is the live tree as it was seen in one walk.
+type View struct {
+	At       time.Time
+	Roots    []*Scope
+	Scopes   int // all of them, those in a group too
+	Tasks    int
+	Objects  []*Object
+	Findings []Finding
+	Locked   bool // some of it was not seen: somebody held a lock for long
+}
+
+// A Scope is a scope, and those beside it that look alike.
+type Scope struct {
+	Count    int // of scopes; what follows is the first one's
+	ID       uint64
+	Name     string
+	Path     string
+	State    string // open, closing, closed; made: it is just being entered; locked
+	Opened   time.Time
+	Deadline time.Time
+	Shielded bool
+	Cause    *scope.CanceledError
+	Span     trace.SpanContext
+	Body     *Wait // what the body of a root waits for, or nil
+	Tasks    []*Task
+	Scopes   []*Scope // opened in the body
+	Locked   bool     // more would be in it
+
+	shape uint64
+}
+
+// A Task is a task, and those of its siblings that look alike: same name, same
+// state, waiting for the same, with the same in them.
+type Task struct {
+	Count  int    // of tasks; what follows is the oldest one's
+	ID     uint64 // smaller is older
+	Name   string
+	Path   string
+	State  scope.State
+	Began  time.Time // the earliest; zero: it has not
+	Span   trace.SpanContext
+	Wait   *Wait // nil: it runs
+	Scopes []*Scope
+	Locked bool // more would be in it
+
+	shape uint64
+}
+
+// Wait is what a task, or tasks that look alike, wait for.
+type Wait struct {
+	Kind    string
+	Name    string
+	Since   time.Time // the earliest
+	Holders []string
+}
+
+// An Object is what tasks wait for, by kind and name.
+type Object struct {
+	Kind    string
+	Name    string
+	Waiting int
+	Oldest  time.Time // since when the first has waited
+	Holders []string  // of the first
+}
+
+// A Finding is something that is wrong, or looks so.
+type Finding struct {
+	Certain bool // it cannot end by itself; else it is a suspicion
+	Kind    Kind
+	Text    string    // one line
+	Since   time.Time // zero: not known
+	Count   int       // how many of its kind look alike; Text is of the first
+	IDs     []uint64  // of some of the tasks and scopes it is about
+
+	size int // of a cycle
+}
+
+// Kind is a kind of finding.
+type Kind string
+
+const (
+	// Deadlock is a cycle of tasks of which each waits for the next.
+	Deadlock Kind = "deadlock"
+	// LostWake is a wait for a future whose maker has ended.
+	LostWake Kind = "lost-wake"
+	// Idle is a root scope in which everything waits, and nothing that could
+	// end that is known.
+	Idle Kind = "idle"
+	// Lingering is something that was cancelled and has not ended.
+	Lingering Kind = "lingering"
+	// LongShield is a shield that has been up for long.
+	LongShield Kind = "shield"
+	// FullQueue is a queue that has been full for long.
+	FullQueue Kind = "full-queue"
+	// LockOverQueue is a lock that is held by who waits for a queue.
+	LockOverQueue Kind = "lock-over-queue"
+)
+
+// From when on something is said to be long.
+const (
+	LongCancel = time.Second
+	LongFull   = time.Second
+	LongHold   = 10 * time.Second // of a shield
+	LongIdle   = 10 * time.Second
+)

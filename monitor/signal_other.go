@@ -1,0 +1,7 @@
+//go:build !unix
+
+package monitor
+
+import "os"
+
+var defaultSignals []os.Signal
