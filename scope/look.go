@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"cmp"
 	"context"
 	"runtime"
 	"slices"
@@ -150,6 +151,7 @@ func (l *look) firstLocked(s *Scope) (n int, next *Child) {
 func (l *look) rest(s *Scope, list []*Child) (all []*Child, whole bool) {
 	most := cap(list) + 16*chunk // more than that have come since, and only because all others went
 	at := len(list) - 1          // the last one that may still be there; -1: none
+	mixed := false               // there are newer ones behind older ones
 	for {
 		list = slices.Grow(list, chunk)
 		if !l.lock(&s.mu) {
@@ -166,6 +168,8 @@ func (l *look) rest(s *Scope, list []*Child) (all []*Child, whole bool) {
 		next := s.tasks
 		if at >= 0 {
 			next = list[at].next
+		} else {
+			mixed = true
 		}
 		for n := 0; next != nil && n < chunk; next = next.next {
 			list = append(list, next)
@@ -173,6 +177,9 @@ func (l *look) rest(s *Scope, list []*Child) (all []*Child, whole bool) {
 		}
 		s.mu.Unlock()
 		if next == nil || len(list) > most {
+			if mixed {
+				slices.SortFunc(list, func(a, b *Child) int { return cmp.Compare(b.id, a.id) })
+			}
 			return list, true
 		}
 		at = len(list) - 1
