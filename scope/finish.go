@@ -76,7 +76,7 @@ func (c *Child) neverBegan() ending {
 func (c *Child) begin() {
 	c.begun.Store(time.Now().UnixNano())
 	if label := seam.Label.Load(); label != nil {
-		(*label)(c.place.Ctx, c.id, c.Name())
+		(*label)(c)
 		c.labelled = true
 	}
 	if c.place.Tracer != nil {

@@ -60,10 +60,10 @@ var (
 	ContextOf func(owner any) context.Context
 )
 
-// Label marks the goroutine of each task that begins from now on, for the
-// profiler; nil while nobody profiles. Unlabel takes the marks back, and leaves
-// those that ctx carries; it is there if Label ever was.
+// Label marks the goroutine of each task (given as a *scope.Child) that begins
+// from now on, for the profiler; nil while nobody profiles. Unlabel takes the
+// marks back, and leaves those that ctx carries; it is there if Label ever was.
 var (
-	Label   atomic.Pointer[func(ctx context.Context, id uint64, name string)]
+	Label   atomic.Pointer[func(task any)]
 	Unlabel func(ctx context.Context)
 )
