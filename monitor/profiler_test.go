@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"runtime"
 	"runtime/pprof"
 	"strconv"
@@ -78,7 +77,7 @@ func TestLabels(t *testing.T) {
 
 // planted runs 50 tasks, of which one spins until the test is over, and the
 // others wait.
-func planted(t *testing.T, labelled bool, test func(hog *scope.Child)) {
+func planted(t *testing.T, labelled bool, test func(hog *scope.Child, laps <-chan struct{})) {
 	t.Helper()
 	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider()))
 	require.NoError(t, err)
@@ -89,7 +88,7 @@ func planted(t *testing.T, labelled bool, test func(hog *scope.Child)) {
 	require.NoError(t, scope.Run(ctx, func(ctx context.Context) error {
 		var over atomic.Bool
 		defer over.Store(true)
-		begun := make(chan struct{})
+		begun, laps := make(chan struct{}), make(chan struct{})
 		var hog *scope.Child
 		for i := range 50 {
 			if i != 33 {
@@ -98,19 +97,27 @@ func planted(t *testing.T, labelled bool, test func(hog *scope.Child)) {
 			}
 			hog = scope.Go(ctx, func(context.Context) error {
 				close(begun)
-				spin(&over)
+				spin(&over, laps)
 				return nil
 			}, scope.Name("hog"), scope.Background())
 		}
 		<-begun
-		test(hog)
+		test(hog, laps)
 		return nil
 	}, scope.Name("svc")))
 }
 
+// spin burns until the test is over, and tells of each lap whoever listens.
+//
 //go:noinline
-func spin(over *atomic.Bool) {
-	for !over.Load() { //nolint:revive // it is to burn
+func spin(over *atomic.Bool, laps chan<- struct{}) {
+	for n := 1; !over.Load(); n++ {
+		if n%100_000_000 == 0 {
+			select {
+			case laps <- struct{}{}:
+			default:
+			}
+		}
 	}
 }
 
@@ -138,12 +145,13 @@ func namesHog(t *testing.T, hog *scope.Child, c culprit) {
 func TestProfilerNamesHog(t *testing.T) {
 	for name, labelled := range map[string]bool{"labelled": true, "by function": false} {
 		t.Run(name, func(t *testing.T) {
-			planted(t, labelled, func(hog *scope.Child) {
+			planted(t, labelled, func(hog *scope.Child, laps <-chan struct{}) {
 				for {
 					var p profiler
 					p.begin()
 					require.True(t, p.owned)
-					burn()
+					<-laps
+					<-laps
 					if c, ok := worstTask(p.end()); ok {
 						namesHog(t, hog, c)
 						require.Positive(t, c.CPU)
@@ -155,14 +163,6 @@ func TestProfilerNamesHog(t *testing.T) {
 	}
 }
 
-// burn keeps the caller busy for a while that does not matter.
-func burn() {
-	for range 300 {
-		runtime.Gosched()
-		runtime.GC()
-	}
-}
-
 // If the process is being profiled already, the hog is found by looking at who
 // runs; CPU time is not known then.
 func TestProfilerWithoutProfile(t *testing.T) {
@@ -170,7 +170,7 @@ func TestProfilerWithoutProfile(t *testing.T) {
 	defer pprof.StopCPUProfile()
 	for name, labelled := range map[string]bool{"labelled": true, "by function": false} {
 		t.Run(name, func(t *testing.T) {
-			planted(t, labelled, func(hog *scope.Child) {
+			planted(t, labelled, func(hog *scope.Child, _ <-chan struct{}) {
 				var p profiler
 				p.begin()
 				require.False(t, p.owned)
@@ -229,5 +229,3 @@ func TestSuspects(t *testing.T) {
 	require.Equal(t, "main.a\n\tf.go:1\n", string(worst[1].Stack))
 	require.Empty(t, sums{}.worst(3))
 }
-
-var realtime = os.Getenv("CORRAL_REALTIME") != ""

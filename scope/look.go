@@ -27,7 +27,7 @@ type look struct {
 
 // chunk is how many tasks of a scope are gone through under one hold of its
 // lock (BenchmarkLookHold).
-const chunk = 256
+const chunk = 64
 
 func newLook(t seam.Tour[Snapshot, TaskSnapshot]) *look {
 	l := &look{Tour: t, lock: lock}

@@ -68,14 +68,14 @@ func TestDumpOfWedgedProgram(t *testing.T) {
 // A walk over many tasks lets go of the lock between chunks. Whatever ends or
 // comes meanwhile, every task that is there all the time is seen, once.
 func TestLookWhileTasksComeAndGo(t *testing.T) {
-	const n = 5*scope.Chunk + 7
+	const n = 20*scope.Chunk + 7
 	for name, c := range map[string]struct {
 		end  func(i, hold int) bool // whether task i (0 is the oldest) is ended before that hold
 		come int                    // tasks that come before each hold
 		most int                    // of those that may be seen
 	}{
 		"nothing":                      {end: func(int, int) bool { return false }},
-		"new ones":                     {end: func(int, int) bool { return false }, come: 300},
+		"new ones":                     {end: func(int, int) bool { return false }, come: 100},
 		"oldest go":                    {end: func(i, hold int) bool { return hold == 2 && i < 300 }},
 		"all seen go":                  {end: func(i, hold int) bool { return i >= n-(hold-1)*scope.Chunk && i < n-(hold-2)*scope.Chunk }},
 		"all seen go, and others come": {end: func(i, hold int) bool { return hold == 3 && i >= n-2*scope.Chunk }, come: 10, most: 60},

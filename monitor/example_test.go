@@ -1,0 +1,92 @@
+package monitor_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/corral-go/corral/monitor"
+	"github.com/corral-go/corral/scope"
+)
+
+func serve(context.Context) error { return nil }
+
+// Measure while something runs.
+func ExampleMonitor_Watch() {
+	m := monitor.New(monitor.Name("main"), monitor.Period(time.Millisecond), monitor.Window(time.Minute))
+	err := m.Watch(context.Background(), func(ctx context.Context) error {
+		for m.Stats().Samples == 0 { // until there is something to see
+			if err := scope.Checkpoint(ctx); err != nil {
+				return err
+			}
+		}
+		return serve(ctx)
+	})
+	s := m.Stats()
+	fmt.Println(err, m.Result() >= 1, s.Mean == m.Result(), s.Max >= s.Mean, s.LagMax >= s.LagP50)
+	// Output: <nil> true true true true
+}
+
+// Measure in a task of one's own.
+func ExampleMonitor_Run() {
+	m := monitor.New()
+	err := scope.Run(context.Background(), func(ctx context.Context) error {
+		scope.Go(ctx, m.Run, scope.Background())
+		return serve(ctx)
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// Ask who did it when the processors were held for long.
+func ExampleOnLag() {
+	report := func(r monitor.Report) {
+		log.Printf("lag of %v", r.Lag)
+		for _, c := range r.Culprits {
+			log.Printf("%s used %v of CPU:\n%s", c.Task, c.CPU, c.Stack)
+		}
+	}
+	err := monitor.New(monitor.OnLag(time.Second, report)).Watch(context.Background(), serve)
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// Two tasks wait for each other: the dump says so.
+func ExampleDump() {
+	s := scope.New(scope.Name("service"))
+	_ = s.Run(context.Background(), func(ctx context.Context) error {
+		var a, b *scope.Child
+		ready := make(chan struct{})
+		a = scope.Go(ctx, func(ctx context.Context) error { <-ready; return b.Wait(ctx) }, scope.Name("a"))
+		b = scope.Go(ctx, func(ctx context.Context) error { <-ready; return a.Wait(ctx) }, scope.Name("b"))
+		close(ready)
+		for _, t := range []int{0, 1} {
+			for s.Snapshot().Tasks[t].WaitingOn == nil {
+				_ = scope.Checkpoint(ctx)
+			}
+		}
+		var text strings.Builder
+		_ = monitor.Dump(&text)
+		_, deadlocks, _ := strings.Cut(text.String(), "deadlocks\n")
+		_, first, _ := strings.Cut(deadlocks, ": ") // without how long it has lasted
+		fmt.Print(first)
+		s.Cancel(nil)
+		return nil
+	})
+	// Output: service/a waits in task.wait for service/b; service/b waits in task.wait for service/a
+}
+
+// Dump whenever the process gets a signal: here SIGUSR1, as none is given.
+func ExampleDumpOnSignal() {
+	err := scope.Run(context.Background(), func(ctx context.Context) error {
+		scope.Go(ctx, func(ctx context.Context) error {
+			return monitor.DumpOnSignal(ctx, os.Stderr)
+		}, scope.Background(), scope.Name("dumper"))
+		return serve(ctx)
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}

@@ -1,0 +1,96 @@
+package monitor
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/corral-go/corral/scope"
+)
+
+// These measure real time, and so the machine as well: they run only when asked
+// for, on a machine that has nothing else to do.
+//
+//	CORRAL_REALTIME=1 go test ./monitor -run RealTime -v
+func realTime(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CORRAL_REALTIME") == "" {
+		t.Skip("measures real time: set CORRAL_REALTIME=1")
+	}
+}
+
+// The Result moves with the queue of what is ready to run.
+func TestRealTimeSaturation(t *testing.T) {
+	realTime(t)
+	const length = 3 * time.Second
+	measure := func(load func(ctx context.Context, over *atomic.Bool)) float64 {
+		var over atomic.Bool
+		m := New(Window(length))
+		require.NoError(t, m.Watch(context.Background(), func(ctx context.Context) error {
+			defer over.Store(true)
+			load(ctx, &over)
+			return scope.Sleep(ctx, length)
+		}))
+		return m.Result()
+	}
+	spinners := func(n int) func(context.Context, *atomic.Bool) {
+		return func(ctx context.Context, over *atomic.Bool) {
+			for range n {
+				scope.Go(ctx, func(context.Context) error { spin(over, nil); return nil })
+			}
+		}
+	}
+	idle := measure(spinners(0))
+	two, eight, many := measure(spinners(2)), measure(spinners(8)), measure(spinners(64))
+	flood := measure(func(ctx context.Context, over *atomic.Bool) {
+		for range 8 * runtime.GOMAXPROCS(0) {
+			scope.Go(ctx, func(ctx context.Context) error {
+				for !over.Load() {
+					scope.Go(ctx, func(context.Context) error { return nil })
+				}
+				return nil
+			})
+		}
+	})
+	t.Logf("idle %.2f, spinning 2: %.2f, 8: %.2f, 64: %.2f; flood of short tasks: %.2f", idle, two, eight, many, flood)
+	require.Less(t, idle, 1.2)
+	require.Greater(t, two, 1.5*idle)
+	require.Greater(t, eight, 1.5*two)
+	require.Greater(t, many, 2*eight)
+	require.Greater(t, flood, 2*idle)
+}
+
+// A hog among 50 tasks is named first, in 19 of 20 runs at least, when the lag
+// that it causes is over the threshold.
+func TestRealTimeHog(t *testing.T) {
+	realTime(t)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one hog makes a lag only where it has all processors
+	right := 0
+	for range 20 {
+		reports := make(chan Report, 1)
+		m := New(OnLag(5*ms, func(r Report) {
+			select {
+			case reports <- r:
+			default:
+			}
+		}))
+		require.NoError(t, m.Watch(context.Background(), func(context.Context) error {
+			planted(t, false, func(*scope.Child, <-chan struct{}) {
+				r := <-reports
+				if len(r.Culprits) > 0 && r.Culprits[0].Task == "svc/hog" {
+					right++
+				} else {
+					t.Logf("%+v", r)
+				}
+			})
+			return nil
+		}))
+	}
+	t.Logf("named first in %d of 20 runs", right)
+	require.GreaterOrEqual(t, right, 19)
+}
