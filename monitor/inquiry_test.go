@@ -1,7 +1,9 @@
 package monitor
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -100,6 +102,9 @@ func TestInquiry(t *testing.T) {
 
 // R84: a function that panics is called once, and measuring goes on.
 func TestReportPanics(t *testing.T) {
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	calls := 0
 	m := New(OnLag(ms, func(Report) { calls++; panic("no") }))
 	m.witness = &staged{}
@@ -110,6 +115,7 @@ func TestReportPanics(t *testing.T) {
 		r.inquiry.end(&r)
 	}
 	require.Equal(t, 1, calls)
+	require.Contains(t, log.String(), "OnLag panicked")
 }
 
 // An inquiry keeps so many lags and no more; the rest is recorded at once.

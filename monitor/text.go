@@ -198,10 +198,7 @@ func (t *text) errorText(err error) string {
 }
 
 func (t *text) line(level int, s string) {
-	for range level {
-		t.out.WriteString("  ")
-	}
-	t.out.WriteString(s + "\n")
+	fmt.Fprintf(t.out, "%*s%s\n", 2*level, "", s)
 }
 
 // cut reports whether line i of n is one too many, and says so.
