@@ -49,6 +49,9 @@ func TestLabels(t *testing.T) {
 		off := label()
 		label()() // another Monitor that comes and goes changes nothing
 		first, second := make(chan struct{}), make(chan struct{})
+		for range 20 { // that many jobs make goroutines stay for the next
+			_ = scope.Go(ctx, func(context.Context) error { return nil }).Wait(ctx)
+		}
 		c := scope.Go(ctx, func(context.Context) error { <-first; return nil }, scope.Name("outer"))
 		var task, user string
 		for ; task == ""; task, user = labels(c.ID()) { // until it has begun
