@@ -163,10 +163,12 @@ func TestProcessSpans(t *testing.T) {
 			synctest.Wait()
 		}
 		worker := scope.Go(ctx, work, scope.Name("worker"))
+		synctest.Wait()
 		put(1)
 		worker.Cancel(errStop)
 		synctest.Wait()
 		scope.Go(ctx, work, scope.Name("back"), scope.Background())
+		synctest.Wait()
 		put(2)
 	})
 	require.Equal(t, []string{
