@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
@@ -225,7 +224,7 @@ func TestLeavesBelowAUsersSpan(t *testing.T) {
 		}, scope.Name("s"))
 		require.Equal(t, 15, r.operations()["put"])
 		below := map[string]int{}
-		var parents []sdktrace.ReadOnlySpan = r.named("mine")
+		parents := r.named("mine")
 		for _, s := range r.named("put q") {
 			for i, p := range parents {
 				if p.SpanContext().SpanID() == s.Parent().SpanID() {

@@ -87,6 +87,9 @@ type leafParts struct {
 
 // tell makes the span of one leaf, or, with c, of those that were merged.
 func (t *Tracer) tell(ctx context.Context, above trace.SpanContext, root bool, l *Leaf, c *composite) {
+	if t.broken.Load() {
+		return
+	}
 	parts := new(leafParts)
 	opts := append(parts.start[:0], trace.WithTimestamp(l.Start), trace.WithAttributes(l.attributes(parts.attrs[:0], c)...))
 	if root {

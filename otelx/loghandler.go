@@ -3,6 +3,7 @@ package otelx
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -88,8 +89,8 @@ func (h *logHandler) WithGroup(name string) slog.Handler {
 }
 
 func (h *logHandler) with(add func(slog.Handler) slog.Handler) slog.Handler {
-	since := append(h.since[:len(h.since):len(h.since)], add)
-	return &logHandler{base: h.base, next: add(h.next), since: since}
+	since := slices.Clip(h.since) // two handlers may go on from here
+	return &logHandler{base: h.base, next: add(h.next), since: append(since, add)}
 }
 
 func where(ctx context.Context) []slog.Attr {

@@ -379,7 +379,7 @@ func (c *Child) publish(state State, err error) {
 	c.mu.Lock()
 	c.err = err
 	c.gone = true
-	c.reached = c.place.Tracer != nil && c.scope.std.Err() != nil
+	c.reached = c.strand.Track() != nil && c.scope.std.Err() != nil
 	c.job = nil
 	c.state.Store(uint32(state))
 	c.mu.Unlock()
