@@ -29,8 +29,9 @@ type Queue[T any] struct {
 
 	mu      park.Mutex    // guards the rest
 	items   ring[item[T]] // of a priority queue: those that were not sorted in yet
+	times   ring[int64]   // when each was put, if it is timed
+	timed   bool
 	closed  bool
-	clock   bool      // items know when they were put
 	putters park.Line // entries hold the item to put
 	getters park.Line // entries take the item that is handed over
 	joiners park.Line
@@ -43,7 +44,6 @@ type Queue[T any] struct {
 type item[T any] struct {
 	value T
 	from  park.Origin
-	at    int64 // when, see queueClock; 0 if that is not known
 }
 
 // entry is a waiting putter's or getter's place in line.
@@ -62,7 +62,7 @@ const maxSpares = 16
 // positive means unbounded.
 func NewQueue[T any](maxsize int, opts ...Option) *Queue[T] {
 	name := nameOf(opts)
-	return &Queue[T]{name: name, maxsize: max(0, maxsize), clock: name != ""}
+	return &Queue[T]{name: name, maxsize: max(0, maxsize), timed: name != ""}
 }
 
 // MaxSize returns how many items the queue holds at most, 0 if unbounded.
@@ -144,10 +144,17 @@ func (q *Queue[T]) tryPutLocked(op *park.Op, it item[T]) (done bool, err error) 
 
 func (q *Queue[T]) storeLocked(it item[T]) {
 	q.puts++
-	if q.clock {
-		it.at = queueClock()
-	}
 	q.items.push(it)
+	if q.timed || q.items.n > q.peak || q.sorted != nil {
+		q.storedLocked()
+	}
+}
+
+// storedLocked is what there may be to note of an item that was stored.
+func (q *Queue[T]) storedLocked() {
+	if q.timed {
+		q.times.push(queueClock())
+	}
 	q.peak = max(q.peak, q.lenLocked())
 }
 
@@ -176,20 +183,18 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 // It panics if ctx is nil.
 func (q *Queue[T]) Get(ctx context.Context) (v T, err error) {
 	mustHave(ctx, "Queue.Get")
-	it, err := q.getItem(ctx)
-	return it.value, err
-}
-
-func (q *Queue[T]) getItem(ctx context.Context) (it item[T], err error) {
 	var op park.Op
-	err = op.Begin(ctx)
-	if err == nil {
-		it, err = q.get(&op)
+	if err := op.Begin(ctx); err != nil {
+		if op.Traced() {
+			q.end(&op, "get", park.Origin{}, err)
+		}
+		return v, err
 	}
+	it, err := q.get(&op)
 	if op.Traced() {
 		q.end(&op, "get", it.from, err)
 	}
-	return it, err
+	return it.value, err
 }
 
 func (q *Queue[T]) get(op *park.Op) (it item[T], err error) {
@@ -223,15 +228,27 @@ func (q *Queue[T]) tryGetLocked(op *park.Op) (it item[T], done bool, err error) 
 	if q.sorted != nil {
 		return q.chooseLocked(op), true, nil
 	}
-	it = q.nextLocked()
-	q.admitLocked(op)
+	if q.lifo || q.timed {
+		it = q.nextLocked()
+	} else {
+		it = q.items.pop()
+	}
+	if q.putters.Len() > 0 {
+		q.admitLocked(op)
+	}
 	return it, true, nil
 }
 
 // nextLocked takes the next item of a queue that is not sorted.
 func (q *Queue[T]) nextLocked() item[T] {
 	if q.lifo {
+		if q.timed {
+			q.times.popLast()
+		}
 		return q.items.popLast()
+	}
+	if q.timed {
+		q.times.pop()
 	}
 	return q.items.pop()
 }

@@ -39,7 +39,7 @@ func (q *Queue[T]) CloseNow() (dropped []T) {
 	for q.items.n > 0 {
 		dropped = append(dropped, q.nextLocked().value)
 	}
-	q.items = ring[item[T]]{}
+	q.items, q.times = ring[item[T]]{}, ring[int64]{}
 	q.doneLocked(len(dropped))
 	q.mu.Unlock()
 	return dropped
@@ -49,24 +49,24 @@ func (q *Queue[T]) CloseNow() (dropped []T) {
 // panics there, it puts everything back.
 func (q *Queue[T]) drain() (dropped []T) {
 	var op park.Op
-	var taken []item[T]
+	var taken []*take[T]
 	over := false
 	defer func() {
 		if over {
 			return
 		}
 		q.mu.Lock()
-		q.gets -= uint64(len(taken))
-		for _, it := range taken {
-			q.items.push(it)
+		for _, t := range taken {
+			q.putBackLocked(t)
 		}
 		q.mu.Unlock()
 	}()
 	q.mu.Lock()
 	for q.lenLocked() > 0 {
-		it, _, _ := q.tryGetLocked(&op)
-		taken = append(taken, it)
-		dropped = append(dropped, it.value)
+		q.gets++
+		t := q.takeLocked(&op)
+		taken = append(taken, t)
+		dropped = append(dropped, t.found.item.value)
 	}
 	over = true
 	q.gets -= uint64(len(taken))

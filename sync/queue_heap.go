@@ -7,6 +7,7 @@ package sync
 type node[T any] struct {
 	item        item[T]
 	number      uint64 // of the item, in the order of puts: ties go by it
+	at          int64  // when it was put, if that is known
 	rank        int    // length of the right path
 	left, right *node[T]
 }
@@ -32,7 +33,7 @@ func merge[T any](less func(a, b T) bool, a, b *node[T]) *node[T] {
 	if rankOf(left) < rankOf(right) {
 		left, right = right, left
 	}
-	return &node[T]{item: a.item, number: a.number, rank: rankOf(right) + 1, left: left, right: right}
+	return &node[T]{item: a.item, number: a.number, at: a.at, rank: rankOf(right) + 1, left: left, right: right}
 }
 
 // comesBefore asks the user once.
@@ -43,15 +44,11 @@ func comesBefore[T any](less func(a, b T) bool, a, b *node[T]) bool {
 	return less(a.item.value, b.item.value)
 }
 
-// heapOf returns a heap of the items, in linear time. The first one's number is
-// given, the others count on.
-func heapOf[T any](less func(a, b T) bool, items []item[T], number uint64) *node[T] {
-	if len(items) == 0 {
+// mergeAll returns a heap of all the items, in linear time if the heaps have one
+// each. It uses up the slice.
+func mergeAll[T any](less func(a, b T) bool, heaps []*node[T]) *node[T] {
+	if len(heaps) == 0 {
 		return nil
-	}
-	heaps := make([]*node[T], len(items))
-	for i := range items {
-		heaps[i] = &node[T]{item: items[i], number: number + uint64(i), rank: 1}
 	}
 	for len(heaps) > 1 {
 		half := (len(heaps) + 1) / 2

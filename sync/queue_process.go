@@ -41,7 +41,7 @@ func (q *Queue[T]) Process(ctx context.Context, fn func(ctx context.Context, ite
 		panic("sync: Queue.Process with a nil function: pass what to do with an item")
 	}
 	for {
-		it, err := q.getItem(ctx)
+		it, err := q.next(ctx)
 		if err == ErrQueueClosed { //nolint:errorlint // our own value
 			return nil
 		}
@@ -52,6 +52,19 @@ func (q *Queue[T]) Process(ctx context.Context, fn func(ctx context.Context, ite
 			return err
 		}
 	}
+}
+
+// next is Get that also says where the item comes from.
+func (q *Queue[T]) next(ctx context.Context) (it item[T], err error) {
+	var op park.Op
+	err = op.Begin(ctx)
+	if err == nil {
+		it, err = q.get(&op)
+	}
+	if op.Traced() {
+		q.end(&op, "get", it.from, err)
+	}
+	return it, err
 }
 
 // process is one unit of work.

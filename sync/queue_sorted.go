@@ -38,8 +38,8 @@ type sorted[T any] struct {
 // take is a get of which it is not known yet which item it gets.
 type take[T any] struct {
 	before  uint64 // it gets one of those with a lower number
-	item    item[T]
-	settled atomic.Bool // written under mu, after item
+	found   *node[T]
+	settled atomic.Bool // written under mu, after found
 }
 
 // lenLocked is how many items are in the heap, less those that were taken from
@@ -49,14 +49,19 @@ func (s *sorted[T]) lenLocked() int { return s.size - len(s.takes) }
 // chooseLocked takes the least item. It lets go of the lock while it works, and
 // has it again when it returns, but not when it panics. The queue is not empty.
 func (q *Queue[T]) chooseLocked(op *park.Op) item[T] {
+	return q.takeLocked(op).found.item
+}
+
+func (q *Queue[T]) takeLocked(op *park.Op) *take[T] {
 	s := q.sorted
 	t := &take[T]{before: s.number + uint64(q.items.n)}
 	s.takes = append(s.takes, t)
 	q.admitLocked(op)
-	return q.settleLocked(op, t)
+	q.settleLocked(op, t)
+	return t
 }
 
-func (q *Queue[T]) settleLocked(op *park.Op, t *take[T]) item[T] {
+func (q *Queue[T]) settleLocked(op *park.Op, t *take[T]) {
 	s := q.sorted
 	over := false
 	defer func() {
@@ -74,60 +79,78 @@ func (q *Queue[T]) settleLocked(op *park.Op, t *take[T]) item[T] {
 		}
 	}
 	over = true
-	return t.item
 }
 
 // work is to find the items of some takes.
 type work[T any] struct {
-	takes  []*take[T] // the last one is the getter's own
-	number uint64     // of the first of ring
-	ring   []item[T]
-	heap   *node[T]
-	found  []item[T] // for each take
+	takes []*take[T] // the last one is the getter's own
+	first uint64     // number of the first of items
+	items []item[T]  // those that were not sorted in, in the order of puts
+	times []int64    // theirs, if they are timed
+	heap  *node[T]
+	found []*node[T] // for each take
 }
 
 // workLocked notes what has to be done to settle t.
 func (q *Queue[T]) workLocked(t *take[T]) *work[T] {
 	s := q.sorted
 	w := &work[T]{
-		takes:  slices.Clone(s.takes[:slices.Index(s.takes, t)+1]),
-		number: s.number,
-		ring:   make([]item[T], t.before-s.number),
-		heap:   s.heap,
+		takes: slices.Clone(s.takes[:slices.Index(s.takes, t)+1]),
+		first: s.number,
+		items: make([]item[T], t.before-s.number),
+		heap:  s.heap,
 	}
-	q.items.copyTo(w.ring)
+	q.items.copyTo(w.items)
+	if q.timed {
+		w.times = make([]int64, len(w.items))
+		q.times.copyTo(w.times)
+	}
 	return w
 }
 
 // do does it, unless somebody else has settled the take meanwhile.
 func (w *work[T]) do(less func(a, b T) bool) {
 	own := w.takes[len(w.takes)-1]
-	in := uint64(0) // how many of the ring are in the heap
+	nodes, done := w.nodes(), 0
 	for _, t := range w.takes {
 		if own.settled.Load() {
 			return
 		}
-		now := t.before - w.number
-		w.heap = merge(less, w.heap, heapOf(less, w.ring[in:now], w.number+in))
-		in = now
-		w.found = append(w.found, w.heap.item)
+		seen := int(t.before - w.first)
+		w.heap = merge(less, w.heap, mergeAll(less, nodes[done:seen]))
+		done = seen
+		w.found = append(w.found, w.heap)
 		w.heap = merge(less, w.heap.left, w.heap.right)
 	}
+}
+
+func (w *work[T]) nodes() []*node[T] {
+	nodes := make([]*node[T], len(w.items))
+	for i := range nodes {
+		nodes[i] = &node[T]{item: w.items[i], number: w.first + uint64(i), rank: 1}
+		if w.times != nil {
+			nodes[i].at = w.times[i]
+		}
+	}
+	return nodes
 }
 
 // adoptLocked makes the result of some work the state of the queue.
 func (q *Queue[T]) adoptLocked(w *work[T]) {
 	s := q.sorted
 	for i, t := range w.takes {
-		t.item = w.found[i]
+		t.found = w.found[i]
 		t.settled.Store(true)
 	}
 	s.heap = w.heap
-	s.size += len(w.ring) - len(w.takes)
-	s.number += uint64(len(w.ring))
+	s.size += len(w.items) - len(w.takes)
+	s.number += uint64(len(w.items))
 	s.takes = slices.Delete(s.takes, 0, len(w.takes))
 	s.version++
-	q.items.drop(len(w.ring))
+	q.items.drop(len(w.items))
+	if q.timed {
+		q.times.drop(len(w.items))
+	}
 }
 
 // giveUp undoes a take whose getter does not return: the user's function has
@@ -145,12 +168,11 @@ func (q *Queue[T]) giveUp(op *park.Op, t *take[T]) {
 	next := q.getters.Serve() // there is one only if the queue was empty
 	switch {
 	case next == nil && t.settled.Load():
-		q.items.push(t.item)
-		q.gets--
+		q.putBackLocked(t)
 	case next == nil:
 		q.gets--
 	case t.settled.Load():
-		next.Owner.(*entry[T]).item = t.item
+		next.Owner.(*entry[T]).item = t.found.item
 	default:
 		again := &take[T]{before: s.number + uint64(q.items.n)}
 		s.takes = append(s.takes, again)
@@ -159,12 +181,22 @@ func (q *Queue[T]) giveUp(op *park.Op, t *take[T]) {
 	op.Wake(next)
 }
 
+// putBackLocked undoes a take that was settled. Among equal ones the item comes
+// last now.
+func (q *Queue[T]) putBackLocked(t *take[T]) {
+	q.gets--
+	q.items.push(t.found.item)
+	if q.timed {
+		q.times.push(t.found.at)
+	}
+}
+
 // inherit sees to a take that another getter has given up, for one that waited.
 func (q *Queue[T]) inherit(op *park.Op, e *entry[T]) (item[T], error) {
 	t := e.take
 	err := q.release(e, nil)
 	q.mu.Lock()
-	it := q.settleLocked(op, t)
+	q.settleLocked(op, t)
 	q.mu.Unlock()
-	return it, err
+	return t.found.item, err
 }

@@ -23,42 +23,48 @@ type QueueStats struct {
 type counts struct {
 	puts, gets, done uint64
 	peak             int
-	asked            int64 // when Stats was first called; 0: not yet
+	asked            int64 // when it began to be timed; 0: it always was
 }
 
-// Stats returns how the queue stands now.
+// Stats returns how the queue stands now. Of a priority queue it looks at every
+// item.
 func (q *Queue[T]) Stats() QueueStats {
 	now := queueClock()
 	q.mu.Lock()
+	q.timeLocked(now)
 	s := QueueStats{
 		Name: q.name, Len: q.lenLocked(), MaxSize: q.maxsize, Peak: q.peak,
 		WaitingPutters: q.putters.Len(), WaitingGetters: q.getters.Len(),
 		Unfinished: int(q.puts - q.done), Puts: q.puts, Gets: q.gets, Closed: q.closed,
 	}
-	q.clock = true
-	if q.asked == 0 {
-		q.asked = now
+	oldest := now
+	if q.times.n > 0 {
+		oldest = q.times.at(0)
 	}
-	var oldest int64
-	if q.items.n > 0 {
-		oldest = q.items.first().at
-	}
-	asked := q.asked
 	var heap *node[T]
 	if q.sorted != nil {
 		heap = q.sorted.heap
 	}
+	asked := q.asked
 	q.mu.Unlock()
 	if heap != nil { // it does not change
-		oldest = heap.oldest().item.at
+		oldest = max(heap.oldest().at, asked)
 	}
 	if s.Len > 0 {
-		if oldest == 0 {
-			oldest = asked
-		}
 		s.OldestAge = time.Duration(max(0, now-oldest))
 	}
 	return s
+}
+
+// timeLocked has the queue look at the clock from now on.
+func (q *Queue[T]) timeLocked(now int64) {
+	if q.timed {
+		return
+	}
+	q.timed, q.asked = true, now
+	for range q.items.n {
+		q.times.push(now)
+	}
 }
 
 // oldest returns the node of the item that was put first. It looks at all.
@@ -82,5 +88,5 @@ func (n *node[T]) oldest() *node[T] {
 var started = time.Now()
 
 // queueClock is a point in time: the monotonic clock alone, which is half of
-// what time.Now costs. It is never 0.
-func queueClock() int64 { return int64(time.Since(started)) + 1 }
+// what time.Now costs.
+func queueClock() int64 { return int64(time.Since(started)) }

@@ -19,8 +19,8 @@ func (r *ring[T]) push(v T) {
 	r.n++
 }
 
-// first is the item that was pushed first.
-func (r *ring[T]) first() T { return r.buf[r.head] }
+// at is the item that i others were pushed before.
+func (r *ring[T]) at(i int) T { return r.buf[(r.head+i)&(len(r.buf)-1)] }
 
 // pop takes the item that was pushed first.
 func (r *ring[T]) pop() T {
@@ -51,7 +51,7 @@ func (r *ring[T]) drop(n int) {
 	}
 }
 
-// copyTo copies the first items.
+// copyTo copies as many of the first items as fit.
 func (r *ring[T]) copyTo(to []T) {
 	k := copy(to, r.buf[r.head:min(len(r.buf), r.head+r.n)])
 	copy(to[k:], r.buf)
