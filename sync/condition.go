@@ -91,9 +91,9 @@ func (c *Condition) waitFor(op *park.Op, ctx context.Context, pred func() bool) 
 
 func (c *Condition) wait(op *park.Op) error {
 	l := c.lock
-	l.mu.Lock()
+	l.enter()
 	if err := l.ownedLocked(actor(op.Place())); err != nil {
-		l.mu.Unlock()
+		l.exit()
 		return err
 	}
 	e := newClaimant(l.owner)
@@ -115,10 +115,10 @@ func (c *Condition) wait(op *park.Op) error {
 // that.
 func (c *Condition) takeBack(op *park.Op, e *claimant) error {
 	l := c.lock
-	l.mu.Lock()
+	l.enter()
 	c.unlistIfIdleLocked()
 	e.notified = true
-	l.mu.Unlock()
+	l.exit()
 	done, err := l.tryOrWatch(e.by, true)
 	if done || err != nil {
 		return err
@@ -146,9 +146,9 @@ func (c *Condition) NotifyAll(ctx context.Context) error {
 func (c *Condition) notify(ctx context.Context, n int) error {
 	l := c.lock
 	by := actor(park.PlaceOf(ctx))
-	l.mu.Lock()
+	l.enter()
 	if err := l.ownedLocked(by); err != nil {
-		l.mu.Unlock()
+		l.exit()
 		return err
 	}
 	for ; n > 0; n-- {
@@ -164,7 +164,7 @@ func (c *Condition) notify(ctx context.Context, n int) error {
 	if l.line.Len() > 0 {
 		b = l.watchLocked()
 	}
-	l.mu.Unlock()
+	l.exit()
 	b.start()
 	return nil
 }
@@ -202,8 +202,8 @@ func (c *Condition) unlistLocked() {
 
 // owned returns nil if the lock is held by the caller.
 func (l *Lock) owned(by *park.Place) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.enter()
+	defer l.exit()
 	return l.ownedLocked(by)
 }
 

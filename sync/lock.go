@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/corral-go/corral/internal/park"
@@ -28,6 +29,7 @@ import (
 // pass Acquire a ctx of context.WithTimeout.
 type Lock struct {
 	name string
+	word atomic.Pointer[park.Place] // see enter
 
 	mu     park.Mutex // guards the rest
 	locked bool
@@ -36,22 +38,6 @@ type Lock struct {
 	broken *brokenLock
 	line   park.Line  // claimants
 	conds  *Condition // those that are waited for
-}
-
-// claimant is a place in the line of a lock or condition.
-type claimant struct {
-	park.Ticket
-	by  *park.Place // who will be the owner
-	err error       // why it was woken without the lock
-
-	cond     *Condition // whose waiter it is, or nil
-	notified bool       // and that it waits for the lock by now
-}
-
-func newClaimant(by *park.Place) *claimant {
-	e := &claimant{by: by}
-	e.Owner = e
-	return e
 }
 
 // NewLock returns a lock that is free.
@@ -63,6 +49,9 @@ func NewLock(opts ...Option) *Lock { return &Lock{name: nameOf(opts)} }
 // It panics if ctx is nil.
 func (l *Lock) Acquire(ctx context.Context) error {
 	mustHave(ctx, "Lock.Acquire")
+	if p, ok := park.Quick(ctx); ok && l.take(actor(p)) {
+		return nil
+	}
 	var op park.Op
 	err := op.Begin(ctx)
 	if err == nil {
@@ -86,82 +75,6 @@ func (l *Lock) acquire(op *park.Op, by *park.Place, what park.Awaited) error {
 	return l.handed(e)
 }
 
-// tryOrWatch takes the lock if it is free. If it is not, and the caller can
-// wait, it returns with mu held, and somebody sees to it that the end of the
-// owner does not go unnoticed. again says that the caller had it before, and
-// cannot be told that it has it already.
-func (l *Lock) tryOrWatch(by *park.Place, again bool) (done bool, err error) {
-	for {
-		l.mu.Lock()
-		if !l.locked {
-			b := l.takeLocked(by)
-			l.mu.Unlock()
-			b.start()
-			return true, nil
-		}
-		if err := l.refusalLocked(by); err != nil && !(again && err == ErrAlreadyOwner) { //nolint:errorlint // our own value
-			l.mu.Unlock()
-			return false, err
-		}
-		b := l.watchLocked()
-		if b == nil {
-			return false, nil
-		}
-		l.mu.Unlock()
-		b.start()
-	}
-}
-
-// takeLocked makes by the owner. The caller starts the breaker that it returns.
-func (l *Lock) takeLocked(by *park.Place) *breaker {
-	l.locked, l.owner = true, by
-	if l.conds == nil && l.line.Len() == 0 {
-		return nil
-	}
-	return l.watchLocked()
-}
-
-// watchLocked makes a breaker for the owner, for the caller to start; nil if
-// there is one, or no owner.
-func (l *Lock) watchLocked() *breaker {
-	if l.owner == nil || l.watch != nil {
-		return nil
-	}
-	l.watch = &breaker{lock: l, owner: l.owner, latch: seam.EndOf(l.owner), since: time.Now()}
-	l.watch.To = l.watch
-	return l.watch
-}
-
-// refusalLocked is why the caller must not wait for the lock, or nil.
-func (l *Lock) refusalLocked(by *park.Place) error {
-	switch {
-	case l.broken != nil:
-		return l.broken
-	case hasEnded(l.owner):
-		l.breakLocked()
-		return l.broken
-	case by != nil && same(l.owner, by):
-		return ErrAlreadyOwner
-	}
-	return nil
-}
-
-// handed returns what a claimant was woken with. If that is the lock, and others
-// wait for it, it has its new owner watched.
-func (l *Lock) handed(e *claimant) error {
-	if e.err != nil {
-		return e.err
-	}
-	l.mu.Lock()
-	var b *breaker
-	if l.conds != nil || l.line.Len() > 0 {
-		b = l.watchLocked()
-	}
-	l.mu.Unlock()
-	b.start()
-	return nil
-}
-
 // TryAcquire takes the lock if it is free. Otherwise it returns
 // [ErrWouldBlock], [ErrAlreadyOwner], or an error that Is [ErrBrokenLock]. It
 // never blocks; ctx only says who the owner is, and places the span. It panics
@@ -177,98 +90,43 @@ func (l *Lock) TryAcquire(ctx context.Context) error {
 	return err
 }
 
-func (l *Lock) tryAcquire(by *park.Place) error {
-	l.mu.Lock()
-	if l.locked {
-		defer l.mu.Unlock()
-		if err := l.refusalLocked(by); err != nil {
-			return err
-		}
-		return ErrWouldBlock
-	}
-	b := l.takeLocked(by)
-	l.mu.Unlock()
-	b.start()
-	return nil
-}
-
 // Release gives the lock to who waits longest, or frees it. It returns
 // [ErrNotOwner] if the lock is free or somebody else's, and an error that Is
 // [ErrBrokenLock] if it is broken. It never blocks and does not care whether
 // ctx is cancelled; ctx only says who releases. It panics if ctx is nil.
 func (l *Lock) Release(ctx context.Context) error {
 	mustHave(ctx, "Lock.Release")
+	return l.release(ctx)
+}
+
+func (l *Lock) release(ctx context.Context) error {
+	p := park.PlaceOf(ctx)
+	if l.free(p) { // most actors have a ctx of their own
+		return nil
+	}
+	by := actor(p)
+	if by != p && l.free(by) {
+		return nil
+	}
 	var op park.Op
 	op.BeginTry(ctx)
-	return l.release(&op, actor(op.Place()))
-}
-
-func (l *Lock) release(op *park.Op, by *park.Place) error {
-	l.mu.Lock()
+	l.enter()
 	if err := l.ownedLocked(by); err != nil {
-		l.mu.Unlock()
+		l.exit()
 		return err
 	}
-	b := l.passLocked(op)
-	l.mu.Unlock()
+	b := l.passLocked(&op)
+	l.exit()
 	b.stop()
 	return nil
-}
-
-// ownedLocked returns nil if the lock is held by the caller.
-func (l *Lock) ownedLocked(by *park.Place) error {
-	switch {
-	case l.broken != nil:
-		return l.broken
-	case l.locked && (l.owner == by || l.owner == nil):
-		return nil
-	case !l.locked || !same(l.owner, by):
-		return ErrNotOwner
-	case hasEnded(l.owner): // the inner body that has acquired it
-		l.breakLocked()
-		return l.broken
-	}
-	return nil
-}
-
-// passLocked hands the lock to who waits longest, or frees it. The caller stops
-// the breaker that it returns, once mu is free.
-func (l *Lock) passLocked(op *park.Op) *breaker {
-	b := l.watch
-	l.watch = nil
-	t := l.line.Serve()
-	if t == nil {
-		l.locked, l.owner = false, nil
-		return b
-	}
-	l.owner = t.Owner.(*claimant).by // it has itself watched when it wakes
-	op.Wake(t)
-	return b
-}
-
-// breakLocked says that the owner has ended, to everyone who waits.
-func (l *Lock) breakLocked() {
-	l.broken = &brokenLock{name: l.name, owner: seam.PathOf(l.owner.Owner)}
-	l.owner, l.watch = nil, nil
-	l.failLocked(&l.line)
-	for l.conds != nil {
-		l.failLocked(&l.conds.line)
-		l.conds.unlistLocked()
-	}
-}
-
-func (l *Lock) failLocked(line *park.Line) {
-	for t := line.Serve(); t != nil; t = line.Serve() {
-		t.Owner.(*claimant).err = l.broken
-		t.Wake()
-	}
 }
 
 // Locked reports whether somebody has the lock now, or it is broken.
 func (l *Lock) Locked() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.locked
+	held, _ := l.peekLocked()
+	return held
 }
 
 // LockStats is a lock in one moment.
@@ -288,7 +146,8 @@ func (l *Lock) Stats() LockStats {
 // it has had the lock at the latest, if that is known; and how many wait.
 func (l *Lock) state() (owner string, id uint64, since time.Time, waiters int) {
 	l.mu.Lock()
-	by, broken := l.owner, l.broken
+	_, by := l.peekLocked()
+	broken := l.broken
 	if l.watch != nil {
 		since = l.watch.since
 	}

@@ -121,9 +121,7 @@ func (r *ResourceLock[K]) Release(ctx context.Context, key K) error {
 	if k == nil {
 		return ErrNotOwner
 	}
-	var op park.Op
-	op.BeginTry(ctx)
-	err := k.release(&op, actor(op.Place()))
+	err := k.release(ctx)
 	if err == nil {
 		r.leave(key, k)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"github.com/corral-go/corral/internal/park"
 )
@@ -18,15 +19,22 @@ type Semaphore struct {
 	name string
 	max  int
 
-	mu    park.Mutex // guards the rest
-	value int        // positive only while nobody waits
-	line  park.Line
+	// value is how many permits there are, while nobody waits: then it is
+	// changed by compare-and-swap. Who has to wait makes a 0 to crowded, under
+	// mu, and then there is no permit, and only a release that finds nobody in
+	// line changes it back.
+	value atomic.Int64
+
+	mu   park.Mutex // guards line, and the steps from and to crowded
+	line park.Line
 }
+
+const crowdedOut = -1
 
 // NewSemaphore returns a semaphore with value permits. It panics if value is
 // negative, or more than [MaxValue] says.
 func NewSemaphore(value int, opts ...Option) *Semaphore {
-	s := &Semaphore{name: nameOf(opts), max: math.MaxInt, value: value}
+	s := &Semaphore{name: nameOf(opts), max: math.MaxInt}
 	for _, o := range opts {
 		if o, ok := o.(maxOption); ok {
 			s.max = int(o)
@@ -38,6 +46,7 @@ func NewSemaphore(value int, opts ...Option) *Semaphore {
 	if value > s.max {
 		panic(fmt.Sprintf("sync: NewSemaphore(%d) with MaxValue(%d): the first value must not be more than the maximum", value, s.max))
 	}
+	s.value.Store(int64(value))
 	return s
 }
 
@@ -45,10 +54,13 @@ func NewSemaphore(value int, opts ...Option) *Semaphore {
 // cancellation of ctx; then no permit was taken. It panics if ctx is nil.
 func (s *Semaphore) Acquire(ctx context.Context) error {
 	mustHave(ctx, "Semaphore.Acquire")
+	if _, ok := park.Quick(ctx); ok && s.take() {
+		return nil
+	}
 	var op park.Op
 	err := op.Begin(ctx)
-	if err == nil {
-		err = s.acquire(&op)
+	if err == nil && !s.take() {
+		err = s.wait(&op)
 	}
 	if op.Traced() {
 		endAcquire(&op, s, s.name, err)
@@ -56,15 +68,33 @@ func (s *Semaphore) Acquire(ctx context.Context) error {
 	return err
 }
 
-func (s *Semaphore) acquire(op *park.Op) error {
-	s.mu.Lock()
-	if s.value > 0 {
-		s.value--
-		s.mu.Unlock()
-		return nil
+// take takes a permit if there is one.
+func (s *Semaphore) take() bool {
+	park.Yield()
+	for {
+		v := s.value.Load()
+		if v <= 0 {
+			return false
+		}
+		if s.value.CompareAndSwap(v, v-1) {
+			return true
+		}
 	}
-	var t park.Ticket
-	return op.Wait(&s.mu, &s.line, &t, s)
+}
+
+func (s *Semaphore) wait(op *park.Op) error {
+	s.mu.Lock()
+	for {
+		v := s.value.Load()
+		if v <= 0 && (v == crowdedOut || s.value.CompareAndSwap(0, crowdedOut)) {
+			var t park.Ticket
+			return op.Wait(&s.mu, &s.line, &t, s)
+		}
+		if v > 0 && s.value.CompareAndSwap(v, v-1) { // it was released meanwhile
+			s.mu.Unlock()
+			return nil
+		}
+	}
 }
 
 // TryAcquire takes a permit, or returns [ErrWouldBlock]. It never blocks; ctx
@@ -74,13 +104,9 @@ func (s *Semaphore) TryAcquire(ctx context.Context) error {
 	var op park.Op
 	op.BeginTry(ctx)
 	var err error
-	s.mu.Lock()
-	if s.value > 0 {
-		s.value--
-	} else {
+	if !s.take() {
 		err = ErrWouldBlock
 	}
-	s.mu.Unlock()
 	if op.Traced() {
 		endAcquire(&op, s, s.name, err)
 	}
@@ -91,28 +117,41 @@ func (s *Semaphore) TryAcquire(ctx context.Context) error {
 // returns [ErrOverRelease], and adds nothing, if the value would be more than
 // [MaxValue].
 func (s *Semaphore) Release() error {
-	s.mu.Lock()
-	t := s.line.Serve()
-	var err error
-	switch {
-	case t != nil:
-	case s.value == s.max:
-		err = ErrOverRelease
-	default:
-		s.value++
+	park.Yield()
+	for {
+		v := s.value.Load()
+		switch {
+		case v == crowdedOut:
+			if t, over := s.pass(); over {
+				t.Wake()
+				return nil
+			}
+		case v == int64(s.max):
+			return ErrOverRelease
+		case s.value.CompareAndSwap(v, v+1):
+			return nil
+		}
 	}
-	s.mu.Unlock()
-	t.Wake()
-	return err
+}
+
+// pass hands a permit to who waits longest. If it reports false, nobody waits
+// any more, and it has to be added to the value.
+func (s *Semaphore) pass() (next *park.Ticket, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.value.Load() != crowdedOut {
+		return nil, false
+	}
+	next = s.line.Serve()
+	if next == nil {
+		s.value.Store(0)
+	}
+	return next, next != nil
 }
 
 // Value returns how many permits there are now: what can be acquired without
 // waiting.
-func (s *Semaphore) Value() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.value
-}
+func (s *Semaphore) Value() int { return int(max(0, s.value.Load())) }
 
 // Awaited names the semaphore in the live tree.
 func (s *Semaphore) Awaited() park.Mark {

@@ -36,6 +36,14 @@ func (op *Op) Begin(ctx context.Context) error {
 	return Check(ctx)
 }
 
+// Quick is for what can be done at once in most cases: ok means that ctx is not
+// cancelled and nothing is recorded of it, so that an operation that succeeds
+// without waiting need not begin. It also returns where ctx is.
+func Quick(ctx context.Context) (p *Place, ok bool) {
+	p = PlaceOf(ctx)
+	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && ctx.Err() == nil
+}
+
 // BeginTry starts an operation that never blocks and does not care for
 // cancellation: its ctx only places the span.
 func (op *Op) BeginTry(ctx context.Context) {
