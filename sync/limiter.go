@@ -3,13 +3,10 @@ package sync
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"sync/atomic"
 
 	"github.com/corral-go/corral/internal/park"
-	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
-	"github.com/corral-go/corral/scope"
 )
 
 // A CapacityLimiter lends out a total of tokens, at most one to a borrower, and
@@ -54,14 +51,6 @@ func checkTotal(n int) error {
 	return nil
 }
 
-// borrowerOf returns who borrows with a ctx that is at p.
-func borrowerOf(p *park.Place) any {
-	if p == nil {
-		return nil
-	}
-	return seam.Line(p).Owner
-}
-
 // Acquire borrows a token for the caller, waiting while none is free. It
 // returns the cancellation of ctx, and then none was borrowed, or
 // [ErrAlreadyOwner] if the caller has one. It panics if ctx is nil.
@@ -94,15 +83,6 @@ func (l *CapacityLimiter) AcquireOnBehalfOf(ctx context.Context, borrower any) e
 		l.end(&op, err)
 	}
 	return err
-}
-
-func mustBorrow(borrower any, call string) {
-	if borrower == nil {
-		panic("sync: CapacityLimiter." + call + " with a nil borrower: pass who borrows, or leave that to ctx")
-	}
-	if v := reflect.ValueOf(borrower); !v.Comparable() || !v.Equal(v) {
-		panic(fmt.Sprintf("sync: CapacityLimiter.%s with a borrower of type %T that cannot be compared: pass a pointer, a number or a string", call, borrower))
-	}
 }
 
 func (l *CapacityLimiter) acquire(op *park.Op, borrower any) error {
@@ -293,37 +273,3 @@ func (m *measuredLimiter) LimiterLevel() (name string, usage, limit, pending int
 
 // Waiters returns how many wait for a token now.
 func (l *CapacityLimiter) Waiters() int { return lenOf(&l.mu, &l.line) }
-
-// maxHolders bounds how many borrowers the live tree shows.
-const maxHolders = 8
-
-// Awaited names the limiter in the live tree, and the tasks and scopes that
-// have borrowed from it.
-func (l *CapacityLimiter) Awaited() park.Mark {
-	m := park.Mark{Kind: "limiter.acquire", Name: l.name}
-	var holders []any
-	l.mu.Lock()
-	m.Waiters = l.line.Len()
-	for b := range l.borrowers {
-		switch b.(type) {
-		case *scope.Child, *scope.Scope:
-			holders = append(holders, b)
-		}
-		if len(holders) == maxHolders {
-			break
-		}
-	}
-	l.mu.Unlock()
-	for _, h := range holders {
-		switch h := h.(type) {
-		case *scope.Child:
-			m.Holders = append(m.Holders, seam.PathOf(h))
-		case *scope.Scope:
-			m.Holders = append(m.Holders, h.Path())
-		}
-	}
-	return m
-}
-
-// Label is what of that a trace needs.
-func (l *CapacityLimiter) Label() (kind, name string) { return "limiter.acquire", l.name }

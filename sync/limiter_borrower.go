@@ -1,0 +1,61 @@
+package sync
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
+	"github.com/corral-go/corral/scope"
+)
+
+// borrowerOf returns who borrows with a ctx that is at p.
+func borrowerOf(p *park.Place) any {
+	if p == nil {
+		return nil
+	}
+	return seam.Line(p).Owner
+}
+
+func mustBorrow(borrower any, call string) {
+	if borrower == nil {
+		panic("sync: CapacityLimiter." + call + " with a nil borrower: pass who borrows, or leave that to ctx")
+	}
+	if v := reflect.ValueOf(borrower); !v.Comparable() || !v.Equal(v) {
+		panic(fmt.Sprintf("sync: CapacityLimiter.%s with a borrower of type %T that cannot be compared: pass a pointer, a number or a string", call, borrower))
+	}
+}
+
+// maxHolders bounds how many borrowers the live tree shows.
+const maxHolders = 8
+
+// Awaited names the limiter in the live tree, and the tasks and scopes that
+// have borrowed from it.
+func (l *CapacityLimiter) Awaited() park.Mark {
+	m := park.Mark{Kind: "limiter.acquire", Name: l.name}
+	var holders []any
+	l.mu.Lock()
+	m.Waiters = l.line.Len()
+	for b := range l.borrowers {
+		switch b.(type) {
+		case *scope.Child, *scope.Scope:
+			holders = append(holders, b)
+		}
+		if len(holders) == maxHolders {
+			break
+		}
+	}
+	l.mu.Unlock()
+	for _, h := range holders {
+		switch h := h.(type) {
+		case *scope.Child:
+			m.Holders = append(m.Holders, seam.PathOf(h))
+		case *scope.Scope:
+			m.Holders = append(m.Holders, h.Path())
+		}
+	}
+	return m
+}
+
+// Label is what of that a trace needs.
+func (l *CapacityLimiter) Label() (kind, name string) { return "limiter.acquire", l.name }
