@@ -55,7 +55,7 @@ func (g group) of(n int, pattern *regexp.Regexp) []work {
 }
 
 func cases() []group {
-	return []group{
+	return append([]group{
 		{
 			"join", "open a scope, spawn and join n tasks that do nothing",
 			[]int{1, 10, 100, 1000},
@@ -164,7 +164,7 @@ func cases() []group {
 		queueGroup(1, []int{1, 64, 1024}),
 		queueGroup(4, []int{64}),
 		queueGroup(64, []int{64}),
-	}
+	}, primitiveCases()...)
 }
 
 func queueGroup(clients int, bounds []int) group {

@@ -6,10 +6,12 @@ require (
 	github.com/Workiva/go-datastructures v1.1.7
 	github.com/corral-go/corral v0.0.0
 	github.com/samber/mo v1.16.0
+	github.com/smallnest/chanx v1.2.0
 	github.com/sourcegraph/conc v0.3.0
 	go.opentelemetry.io/otel v1.47.0
 	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
+	golang.design/x/chann v0.1.2
 	golang.org/x/sync v0.25.0
 )
 
