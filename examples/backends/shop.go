@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/scope"
+	csync "github.com/corral-go/corral/sync"
+)
+
+// A shop packs orders. Of each batch one order is heavy.
+type shop struct {
+	packing metric.Float64Histogram
+}
+
+func newShop(meter metric.Meter) (*shop, error) {
+	packing, err := meter.Float64Histogram("shop.packing.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long it took to pack an order."),
+		metric.WithExplicitBucketBoundaries(.001, .005, .01, .025, .05, .1, .25, .5, 1))
+	return &shop{packing}, err
+}
+
+const (
+	batchSize = 20
+	packers   = 3
+	pause     = 20 * time.Millisecond // between batches
+
+	light = time.Millisecond
+	heavy = 60 * time.Millisecond
+)
+
+// run packs batch after batch, each in a trace of its own, until the service
+// stops.
+func (s *shop) run(ctx context.Context) error {
+	for {
+		select {
+		case <-scope.Stopping(ctx):
+			return nil
+		default:
+		}
+		if err := scope.Go(ctx, s.batch, scope.Name("batch"), scope.NewRoot()).Wait(ctx); err != nil {
+			return err
+		}
+		if err := scope.Sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// batch puts orders into a bounded queue, and has packers take them out.
+func (s *shop) batch(ctx context.Context) error {
+	orders := csync.NewQueue[int](4, csync.Name("orders"))
+	return scope.Run(ctx, func(ctx context.Context) error {
+		for range packers {
+			scope.Go(ctx, func(ctx context.Context) error { return s.pack(ctx, orders) }, scope.Name("packer"))
+		}
+		defer orders.Close()
+		for order := range batchSize {
+			if err := orders.Put(ctx, order); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, scope.Name("packing"))
+}
+
+// pack takes orders until there are no more, with a task for each.
+func (s *shop) pack(ctx context.Context, orders *csync.Queue[int]) error {
+	for {
+		order, err := orders.Get(ctx)
+		if errors.Is(err, csync.ErrQueueClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := scope.Go(ctx, func(ctx context.Context) error { return s.packOne(ctx, order) }, scope.Name("order")).Wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// packOne is where a metric of the application's own is recorded. Given the
+// task's ctx, its exemplars lead to the span of the task.
+func (s *shop) packOne(ctx context.Context, order int) error {
+	weight, took := "light", light
+	if order == batchSize/2 {
+		weight, took = "heavy", heavy
+	}
+	trace.SpanFromContext(ctx).SetAttributes(attribute.String("order.weight", weight))
+	began := time.Now()
+	err := scope.Sleep(ctx, took)
+	s.packing.Record(ctx, time.Since(began).Seconds())
+	return err
+}
