@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -113,6 +114,8 @@ type span struct {
 
 	service, scope, version string
 }
+
+func (s *span) duration() time.Duration { return time.Duration(s.End - s.Start) }
 
 // attributes are those of kinds that fit a string: all that the tests ask for.
 type attributes map[string]string

@@ -43,24 +43,20 @@ func bounded(t *testing.T) context.Context {
 
 // What is built is built once, by the first test that needs it.
 var (
-	collectorProgram = sync.OnceValues(func() (string, error) { return build("testdata/collector", ".") })
-	quickstart       = sync.OnceValues(func() (string, error) { return build("../..", "./examples/quickstart") })
+	collectorProgram = sync.OnceValues(func() (string, error) { return build("collector", "testdata/collector", ".") })
+	quickstart       = sync.OnceValues(func() (string, error) { return build("quickstart", "../..", "./examples/quickstart") })
 )
 
 // build has the go command build a program of the module in dir.
-func build(dir, pkg string) (string, error) {
+func build(name, dir, pkg string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	path, err := os.MkdirTemp(programs, "")
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(path, "program")
+	path := filepath.Join(programs, name)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(cmd.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s in %s: %w\n%s", pkg, dir, err, out)
+		return "", fmt.Errorf("building the %s: %w\n%s", name, err, out)
 	}
 	return path, nil
 }

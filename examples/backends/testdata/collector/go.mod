@@ -183,6 +183,8 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
+// Not part of the program: a test of fileexporter imports these, and the module
+// proxy lacks their v0.162.0, without which "go mod tidy" does not get through.
 replace (
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/encoding => github.com/open-telemetry/opentelemetry-collector-contrib/extension/encoding v0.161.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/extension/encoding/otlpencodingextension => github.com/open-telemetry/opentelemetry-collector-contrib/extension/encoding/otlpencodingextension v0.161.0
