@@ -5,15 +5,13 @@ import (
 	"errors"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
 
-// A shop packs orders. Of each batch one order is heavy.
+// A shop packs orders. Of each batch one order is heavy, and one is lost.
 type shop struct {
 	packing metric.Float64Histogram
 }
@@ -30,8 +28,9 @@ const (
 	packers   = 3
 	pause     = 20 * time.Millisecond // between batches
 
-	light = time.Millisecond
-	heavy = 60 * time.Millisecond
+	light    = time.Millisecond
+	heavy    = 60 * time.Millisecond
+	patience = 10 * time.Millisecond // with what is lost
 )
 
 // run packs batch after batch, each in a trace of its own, until the service
@@ -87,14 +86,27 @@ func (s *shop) pack(ctx context.Context, orders *csync.Queue[int]) error {
 
 // packOne is where a metric of the application's own is recorded. Given the
 // task's ctx, its exemplars lead to the span of the task.
-func (s *shop) packOne(ctx context.Context, order int) error {
-	weight, took := "light", light
-	if order == batchSize/2 {
-		weight, took = "heavy", heavy
-	}
-	trace.SpanFromContext(ctx).SetAttributes(attribute.String("order.weight", weight))
+func (s *shop) packOne(ctx context.Context, order int) (err error) {
 	began := time.Now()
-	err := scope.Sleep(ctx, took)
+	switch order {
+	case batchSize / 2:
+		err = scope.Sleep(ctx, heavy)
+	case batchSize / 3:
+		_, err = scope.MoveOnAfter(ctx, patience, func(ctx context.Context) error {
+			return scope.Go(ctx, search, scope.Name("search")).Wait(ctx)
+		}, scope.Name("lost"))
+	default:
+		err = scope.Sleep(ctx, light)
+	}
 	s.packing.Record(ctx, time.Since(began).Seconds())
 	return err
+}
+
+// search looks for what is not there, until it is called off.
+func search(ctx context.Context) error {
+	for {
+		if err := scope.Sleep(ctx, light); err != nil {
+			return err
+		}
+	}
 }

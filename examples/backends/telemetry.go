@@ -51,7 +51,7 @@ func newTelemetry(ctx context.Context, otlp string) (*telemetry, error) {
 	}
 	t.spans = sdktrace.NewTracerProvider(opts...)
 
-	t.corral, err = otelx.New(otelx.WithTracerProvider(t.spans))
+	t.corral, err = otelx.New(otelx.WithTracerProvider(t.spans), otelx.WithMeterProvider(t.metrics))
 	if err != nil {
 		return nil, errors.Join(err, t.close())
 	}
