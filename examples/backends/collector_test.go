@@ -91,7 +91,7 @@ func (c *collector) collected(ctx context.Context, t *testing.T) map[string]*spa
 		for _, r := range batch.ResourceSpans {
 			for _, sc := range r.ScopeSpans {
 				for _, s := range sc.Spans {
-					require.NotContains(t, spans, s.SpanID, "a span twice")
+					require.Nil(t, spans[s.SpanID], "a span twice")
 					s.service, s.scope, s.version = r.Resource.Attributes["service.name"], sc.Scope.Name, sc.Scope.Version
 					spans[s.SpanID] = s
 				}

@@ -70,7 +70,7 @@ type prometheusServer struct {
 }
 
 const prometheusConfig = `
-global: {scrape_interval: 200ms, scrape_timeout: 200ms}
+global: {scrape_interval: 500ms, scrape_timeout: 500ms}
 scrape_configs: [{job_name: corral, static_configs: [{targets: [%q]}]}]
 `
 
