@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -46,17 +47,9 @@ func TestExemplarsLeadFromPrometheusToTheTrace(t *testing.T) {
 
 	// The application's own histogram, and the library's, have the heavy orders
 	// in a bad bucket.
-	bad := map[string]exemplar{}
-	for _, name := range []string{`shop_packing_duration_seconds_bucket`, `corral_task_duration_seconds_bucket{corral_task_name="order"}`} {
-		eventually(ctx, t, name+" has an exemplar of a heavy order", func() bool {
-			for _, e := range p.exemplars(ctx, t, name) {
-				if e.value >= heavy.Seconds() {
-					bad[name] = e
-				}
-			}
-			_, found := bad[name]
-			return found
-		})
+	bad := []exemplar{
+		p.worse(ctx, t, `shop_packing_duration_seconds_bucket`, heavy.Seconds()),
+		p.worse(ctx, t, `corral_task_duration_seconds_bucket{corral_task_name="order"}`, heavy.Seconds()),
 	}
 	all := p.exemplars(ctx, t, `{__name__=~"corral_.+_bucket"}`)
 	p.stop(ctx, t)
@@ -83,6 +76,21 @@ func TestExemplarsLeadFromPrometheusToTheTrace(t *testing.T) {
 	for _, name := range []string{"task_duration", "task_schedule_duration", "cancel_latency", "wait_duration", "queue_operation_duration", "queue_item_time_in_queue"} {
 		require.NotZero(t, led["corral_"+name+"_seconds_bucket"], "exemplars of %s", name)
 	}
+}
+
+// worse waits for an exemplar of at least that value.
+func (p *prometheusServer) worse(ctx context.Context, t *testing.T, bucket string, value float64) (found exemplar) {
+	t.Helper()
+	eventually(ctx, t, fmt.Sprintf("an exemplar of %s from %v on", bucket, value), func() bool {
+		all := p.exemplars(ctx, t, bucket)
+		i := slices.IndexFunc(all, func(e exemplar) bool { return e.value >= value })
+		if i < 0 {
+			return false
+		}
+		found = all[i]
+		return true
+	})
+	return found
 }
 
 // boundaries returns the buckets that the series of a histogram have.
