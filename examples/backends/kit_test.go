@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // Nothing here takes longer, a first build of the Collector included.
-const limit = 5 * time.Minute
+const limit = 8 * time.Minute
 
 // bounded returns a ctx that ends with the test at the latest.
 func bounded(t *testing.T) context.Context {
