@@ -36,7 +36,7 @@ func TestExemplarsLeadFromPrometheusToTheTrace(t *testing.T) {
 	ctx := bounded(t)
 	program := needPrometheus(t)
 	c := startCollector(ctx, t)
-	addr, stop := startService(ctx, t, c.addr)
+	addr, stop := startService(ctx, t, config{otlp: c.addr})
 	p := startPrometheus(ctx, t, program, addr)
 
 	for _, promql := range corralMetrics {
@@ -103,30 +103,4 @@ func (p *prometheusServer) boundaries(ctx context.Context, t *testing.T, bucket 
 	}
 	slices.Sort(les)
 	return les
-}
-
-// startService runs the service until stop is called, and returns where its
-// metrics are.
-func startService(ctx context.Context, t *testing.T, otlp string) (addr string, stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(ctx)
-	listens := make(chan string, 1)
-	var err error
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		err = run(ctx, "127.0.0.1:0", otlp, func(addr string) { listens <- addr })
-	}()
-	t.Cleanup(func() { cancel(); <-ended })
-	select {
-	case addr = <-listens:
-	case <-ended:
-		require.NoError(t, err)
-	}
-	return addr, func() {
-		t.Helper()
-		cancel()
-		<-ended
-		require.ErrorIs(t, err, context.Canceled)
-	}
 }
