@@ -3,7 +3,6 @@ package scope
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ func Checkpoint(ctx context.Context) error {
 	if err := park.Check(ctx); err != nil {
 		return err
 	}
-	runtime.Gosched()
+	park.Pass()
 	return park.Check(ctx)
 }
 

@@ -17,7 +17,7 @@
 // # Who decides
 //
 // A waiter is claimed exactly once, by one compare-and-swap from parked to
-// served or to canceled, and whoever claims it sends the one wake-up. So a
+// served, canceled or rang, and whoever claims it sends the one wake-up. So a
 // hand-over is atomic (R3): a releaser that loses the race against a
 // cancellation goes on to the next waiter in line, and nothing was given away.
 //
@@ -32,6 +32,10 @@
 // somebody derived with a cancel of its own, or outside every scope, selects
 // on ctx.Done, and then the claim still decides.
 //
+// # Goroutines and coroutines
+//
 // Park and unpark ([Waiter.park], [Waiter.wake]) are the only two places that
-// know that a strand is a goroutine.
+// know what a strand runs on: a goroutine, which blocks, or a [Coroutine], which
+// gives back a thread that is not its own. So one primitive serves both, and
+// hands over between them.
 package park

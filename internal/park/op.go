@@ -33,7 +33,11 @@ type Op struct {
 // ctx, and then nothing may be done (R2).
 func (op *Op) Begin(ctx context.Context) error {
 	op.BeginTry(ctx)
-	return Check(ctx)
+	if ctx.Err() != nil {
+		return CauseOf(ctx)
+	}
+	op.place.mustBeHome()
+	return nil
 }
 
 // Quick is for what can be done at once in most cases: ok means that ctx is not

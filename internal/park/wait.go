@@ -54,34 +54,25 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 	if s != nil {
 		s.mark(ctx, what, start)
 	}
-	done, governor := watch(ctx, p, s)
-	var alarm <-chan time.Time
-	if d > 0 {
-		alarm = w.setAlarm(d)
-	}
+	watched, governor := watch(ctx, p, s)
 	line.push(t, w)
 	w.publish(governor)
 	mu.Unlock()
-
-	rang := false
 	if ctx == nil || ctx.Err() == nil || !w.claim(canceled) {
-		rang = w.park(done, alarm)
+		w.park(watched, d)
 	}
-	if d > 0 {
-		w.alarm.Stop()
-	}
-	served := finish(s, w)
+	phase := finish(s, w)
 	Yield()
 	now := time.Now()
 	blocked = now.Sub(start)
 	from = account(s, what, start, now)
-	if served && !rang {
+	if phase == served {
 		return blocked, from, nil
 	}
 	mu.Lock()
 	line.Remove(t)
 	mu.Unlock()
-	if rang {
+	if phase == rang {
 		return blocked, from, errTimedOut
 	}
 	return blocked, from, CauseOf(ctx)
@@ -89,30 +80,29 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 
 var errTimedOut = errors.New("park: timed out")
 
-// Sleep parks the caller for d, or until ctx is cancelled.
+// Sleep parks the caller for d, which is positive, or until ctx is cancelled.
 func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	if err := Check(ctx); err != nil {
 		return err
 	}
 	p := PlaceOf(ctx)
+	p.mustBeHome()
 	s, w := strandOf(p)
 	start := time.Now()
 	if s != nil {
 		s.mark(ctx, what, start)
 	}
-	alarm := w.setAlarm(d)
-	done, governor := watch(ctx, p, s)
+	watched, governor := watch(ctx, p, s)
 	w.publish(governor)
 	if ctx.Err() == nil || !w.claim(canceled) {
-		w.park(done, alarm)
+		w.park(watched, d)
 	}
-	w.alarm.Stop()
-	served := finish(s, w)
+	phase := finish(s, w)
 	Yield()
 	if s != nil && s.Track() != nil {
 		account(s, what, start, time.Now())
 	}
-	if served {
+	if phase == rang {
 		return nil
 	}
 	return CauseOf(ctx)
@@ -132,31 +122,33 @@ func account(s *Strand, what Awaited, start, now time.Time) (from *trace.SpanCon
 }
 
 // strandOf picks the waiter to park: the strand's own, or a fresh one (and no
-// strand to mark) for a goroutine that is none of ours.
+// strand to mark) for a caller that is not the strand of p. What parks is
+// always the caller, be it a goroutine or a coroutine.
 func strandOf(p *Place) (*Strand, *Waiter) {
-	if p != nil && p.Strand.take() {
+	co := Current()
+	if p != nil && p.Strand.co == co && p.Strand.take() {
 		return p.Strand, &p.Strand.Waiter
 	}
-	w := new(Waiter)
+	w := &Waiter{co: co}
 	w.take()
 	return nil, w
 }
 
 // watch decides how cancellation of ctx reaches the waiter: by a poke of the
-// governing place, or by a select on done.
-func watch(ctx context.Context, p *Place, s *Strand) (done <-chan struct{}, governor *Place) {
+// governing place, or by watching a context.
+func watch(ctx context.Context, p *Place, s *Strand) (watched context.Context, governor *Place) {
 	switch {
 	case ctx == nil:
 		return nil, nil
 	case s != nil && p.governs(ctx):
 		return nil, p
 	default:
-		return ctx.Done(), nil
+		return ctx, nil
 	}
 }
 
-// finish clears the mark and gives the waiter back.
-func finish(s *Strand, w *Waiter) (ok bool) {
+// finish clears the mark, gives the waiter back, and says how the wait ended.
+func finish(s *Strand, w *Waiter) (phase uint64) {
 	if s != nil {
 		s.mark(nil, nil, time.Time{})
 	}
@@ -167,7 +159,7 @@ func finish(s *Strand, w *Waiter) (ok bool) {
 // the function it returns is called: for a call that blocks by itself.
 func MarkOnly(ctx context.Context, what Awaited) (unmark func()) {
 	p := PlaceOf(ctx)
-	if p == nil || !p.Strand.take() {
+	if p == nil || p.Strand.co != Current() || !p.Strand.take() {
 		return func() {}
 	}
 	p.Strand.mark(nil, what, time.Now())

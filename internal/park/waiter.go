@@ -1,6 +1,7 @@
 package park
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -10,10 +11,10 @@ import (
 // A Waiter is what is woken. Its state is a sequence number and a phase; the
 // number makes a claim that was computed for an earlier wait fail.
 //
-//	idle → taken → parked → served | canceled → idle
+//	idle → taken → parked → served | canceled | rang → idle
 //
-// Only the strand itself leaves idle, taken, served and canceled. Anybody may
-// claim a parked one.
+// Only the strand itself leaves idle and taken, and what follows parked.
+// Anybody may claim a parked one.
 type Waiter struct {
 	state atomic.Uint64
 	// place is whose cancellation may claim the waiter; nil if that is found
@@ -27,6 +28,10 @@ type Waiter struct {
 	track atomic.Pointer[otelx.Track]
 	// alarm is the strand's own timer, re-set for every sleep.
 	alarm *time.Timer
+
+	// co is what the strand runs on; nil for a goroutine, which needs no help to
+	// wait. It is set before the strand runs, and then only read.
+	co Coroutine
 }
 
 const (
@@ -35,6 +40,7 @@ const (
 	parked
 	served
 	canceled
+	rang
 
 	phaseMask = 7
 	nextWait  = phaseMask + 1
@@ -47,7 +53,7 @@ func (w *Waiter) take() bool {
 	if s&phaseMask != idle || !w.state.CompareAndSwap(s, s+nextWait|taken) {
 		return false
 	}
-	if w.ch == nil {
+	if w.ch == nil && w.co == nil {
 		w.ch = make(chan struct{}, 1)
 	}
 	return true
@@ -79,33 +85,51 @@ func (w *Waiter) claim(phase uint64) bool {
 }
 
 // wake sends the wake-up to a waiter that the caller has claimed.
-func (w *Waiter) wake() { w.ch <- struct{}{} }
-
-// park blocks until the waiter is claimed, claiming it itself when done is
-// closed (canceled) or the alarm goes off (served, and rang is true).
-func (w *Waiter) park(done <-chan struct{}, alarm <-chan time.Time) (rang bool) {
-	if done == nil && alarm == nil {
-		<-w.ch
-		return false
+func (w *Waiter) wake() {
+	if w.co != nil {
+		w.co.Resume()
+		return
 	}
-	phase := served
+	w.ch <- struct{}{}
+}
+
+// park blocks until the waiter is claimed, claiming it itself when watched is
+// cancelled (nil: that comes by a poke, or not at all) or d is over (not
+// positive: never).
+func (w *Waiter) park(watched context.Context, d time.Duration) {
+	if w.co != nil {
+		w.suspend(watched, d)
+		return
+	}
+	if watched == nil && d <= 0 {
+		<-w.ch
+		return
+	}
+	var done <-chan struct{}
+	if watched != nil {
+		done = watched.Done()
+	}
+	var alarm <-chan time.Time
+	if d > 0 {
+		alarm = w.setAlarm(d)
+		defer w.alarm.Stop()
+	}
+	phase := rang
 	select {
 	case <-w.ch:
-		return false
+		return
 	case <-done:
 		phase = canceled
 	case <-alarm:
 	}
 	if !w.claim(phase) {
 		<-w.ch // claimed by somebody else in that instant: its wake-up is on the way
-		return false
 	}
-	return phase == served
 }
 
-// release gives the waiter back after a wait and reports whether it was served.
-func (w *Waiter) release() bool {
+// release gives the waiter back after a wait and says how that ended.
+func (w *Waiter) release() (phase uint64) {
 	s := w.state.Load()
 	w.state.Store(s&^phaseMask | idle)
-	return s&phaseMask == served
+	return s & phaseMask
 }
