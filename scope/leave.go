@@ -65,7 +65,7 @@ func (s *Scope) join() {
 		s.mu.Lock()
 	}
 	if s.front > 0 || s.inner != nil {
-		if s.up == nil {
+		if s.isTop() {
 			s.exec.Ending()
 		}
 		s.awaitLocked(func() bool { return s.front == 0 && s.inner == nil })
@@ -201,11 +201,13 @@ func (s *Scope) close(err error, raised *PanicError) {
 	if s.place.Span != nil {
 		s.tell(err, raised)
 	}
+	if s.isTop() {
+		s.exec.Close()
+	}
 	if s.up != nil {
 		detach(s.up, s)
 		return
 	}
-	s.exec.Close()
 	roots.remove(s)
 }
 

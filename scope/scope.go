@@ -39,10 +39,10 @@ type Scope struct {
 	task    *Child          // the task the body runs in, or nil
 	timed   *Scope          // this scope or the next one out with a movable deadline or a shield
 	timedUp *Scope          // the one after that
-	exec    *executor.Executor
-	own     executor.Executor // of a root
+	exec    executor.Runner   // what runs the tasks
+	own     executor.Executor // of a top; see isTop
 	place   park.Place        // what the ctx of the body carries
-	strand  park.Strand       // what the body of a root waits with
+	strand  park.Strand       // what the body of a top waits with
 	std     context.Context   // the scope's own cancellation
 	stop    context.CancelCauseFunc
 	free    context.CancelFunc // of the fixed deadline, or nil
@@ -159,6 +159,11 @@ func (s *Scope) Run(ctx context.Context, body func(ctx context.Context) error) e
 	if err := s.enter(ctx, codeOf(body)); err != nil {
 		return err
 	}
+	return s.run(body)
+}
+
+// run runs the body of a scope that was entered, to the scope's end.
+func (s *Scope) run(body func(ctx context.Context) error) error {
 	exiting := true // by Goexit, unless the call below returns
 	defer func() {
 		if exiting {
@@ -211,6 +216,7 @@ func (s *Scope) enter(ctx context.Context, fn uintptr) error {
 func (s *Scope) startSpan(base context.Context) context.Context {
 	ctx, span := s.place.Tracer.Start(base, otelx.SpanStart{
 		Kind: "scope", Name: s.nameNow(), Path: s.path(), Func: s.fn, At: s.opened,
+		NewRoot: s.isGuest(), // it outlives the call that has started it (R81)
 	})
 	s.mu.Lock()
 	s.place.Span = span
@@ -227,6 +233,7 @@ func (s *Scope) startSpan(base context.Context) context.Context {
 // settle finds the place of ctx and takes the scope's place below it, or makes
 // it a root, and finds the tracer and meter that apply.
 func (s *Scope) settle(ctx context.Context) {
+	lent := s.exec
 	up := park.PlaceOf(ctx)
 	if up == nil || up.Ctx != ctx {
 		s.place.Tracer, s.place.Meter = otelx.Of(ctx)
@@ -238,7 +245,11 @@ func (s *Scope) settle(ctx context.Context) {
 		s.up, s.task = up, taskOf(up)
 		s.depth = depthOf(up) + 1
 		s.head = outer.head
-		s.place.Strand, s.exec = up.Strand, outer.exec
+		if lent == nil && !up.Strand.Elsewhere() {
+			s.place.Strand, s.exec = up.Strand, outer.exec
+		} else {
+			s.makeTop(lent)
+		}
 		s.timed, s.timedUp = outer.timed, outer.timed
 		if s.movable || s.shield {
 			s.timed = s
@@ -255,9 +266,28 @@ func (s *Scope) settle(ctx context.Context) {
 	if s.movable || s.shield {
 		s.timed = s
 	}
-	s.head, s.place.Strand, s.exec = s, &s.strand, &s.own
+	s.head = s
+	s.makeTop(lent)
 	roots.add(s)
 }
+
+// makeTop gives the scope a strand for its body and something to run its tasks:
+// what a host has lent, or else goroutines of its own.
+func (s *Scope) makeTop(lent executor.Runner) {
+	s.place.Strand, s.exec = &s.strand, lent
+	if lent == nil {
+		s.exec = &s.own
+		s.strand.Bind(park.Current())
+	}
+}
+
+// isTop reports whether what runs the scope's tasks is its own, and ends with
+// it: that of a root, of a guest run, and of a scope that was opened on a
+// goroutine with the ctx of a host task, whose tasks are goroutines.
+func (s *Scope) isTop() bool { return s.place.Strand == &s.strand }
+
+// isGuest reports whether a host's loop runs the scope.
+func (s *Scope) isGuest() bool { return s.isTop() && s.exec != executor.Runner(&s.own) }
 
 // begin starts the scope's own cancellation on top of base, and everything
 // that can trigger it. It needs mu.

@@ -189,7 +189,7 @@ func (s *Scope) watchSignalsLocked() {
 		close(w.in)
 		return false
 	})
-	s.exec.Go(w)
+	s.exec.Aside(w)
 }
 
 // signalWatch is the goroutine that waits for signals.

@@ -108,24 +108,17 @@ func (b *blocking) run(ctx context.Context) error {
 		b.dropped = true
 		return err
 	}
-	if !b.abandon {
+	switch {
+	case b.abandon:
+		executor.Detach(func() { capture.Do(ctx, b.job, b) })
+		if err := b.await(ctx); err != nil {
+			return err
+		}
+	case park.Current() != nil: // on a host's thread, which is not to be blocked
+		b.aside(ctx)
+	default:
 		defer park.MarkOnly(ctx, blockingMark{})()
 		return b.job(ctx)
-	}
-	executor.Detach(func() { capture.Do(ctx, b.job, b) })
-	b.mu.Lock()
-	if b.out != nil {
-		b.mu.Unlock()
-	} else {
-		var t park.Ticket
-		if err := park.Wait(ctx, &b.mu, &b.line, &t, blockingMark{}); err != nil {
-			b.mu.Lock()
-			b.dropped = b.out == nil
-			b.mu.Unlock()
-			if b.dropped {
-				return err
-			}
-		}
 	}
 	switch {
 	case b.out.Panic != nil:
@@ -135,6 +128,47 @@ func (b *blocking) run(ctx context.Context) error {
 	}
 	return b.out.Err
 }
+
+// await waits for the outcome, or until ctx is cancelled, and then gives the
+// call up.
+func (b *blocking) await(ctx context.Context) error {
+	b.mu.Lock()
+	if b.out != nil {
+		b.mu.Unlock()
+		return nil
+	}
+	var t park.Ticket
+	err := park.Wait(ctx, &b.mu, &b.line, &t, blockingMark{})
+	if err == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.dropped = b.out == nil; b.dropped {
+		return err
+	}
+	return nil
+}
+
+// aside runs the call on a goroutine and waits for it, which nothing ends.
+func (b *blocking) aside(ctx context.Context) {
+	p := park.PlaceOf(ctx)
+	if p == nil {
+		executor.Detach(b.Execute)
+	} else {
+		scopeOf(p).exec.Aside(b)
+	}
+	b.mu.Lock()
+	if b.out != nil {
+		b.mu.Unlock()
+		return
+	}
+	var t park.Ticket
+	park.Join(p, &b.mu, &b.line, &t, blockingMark{})
+}
+
+// Execute makes the call.
+func (b *blocking) Execute() { capture.Do(context.Background(), b.job, b) }
 
 // End hands the outcome to the caller, or cleans up if that has gone.
 func (b *blocking) End(out capture.Outcome) {

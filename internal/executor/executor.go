@@ -19,6 +19,21 @@ type Job interface {
 	Execute()
 }
 
+// A Runner runs what a scope has to run: an [Executor] does, and the loop of a
+// host that has lent its thread.
+type Runner interface {
+	// Go has the job of a task run, soon; it never blocks.
+	Go(j Job)
+	// Aside has j run on a goroutine, come what may: it blocks, and not by a
+	// wait of ours.
+	Aside(j Job)
+	// Ending says that no job will come from outside any more.
+	Ending()
+	// Close waits until nothing is left. Every job must have ended, and none may
+	// come.
+	Close()
+}
+
 // An Executor runs jobs on goroutines of its own. It belongs to one root
 // scope, never to the package: a goroutine of a process-wide pool would
 // deadlock a synctest bubble. The zero Executor is ready to use.
@@ -75,6 +90,9 @@ func (e *Executor) Go(j Job) {
 	}
 	e.goroutines.Go(e.loop)
 }
+
+// Aside is [Executor.Go].
+func (e *Executor) Aside(j Job) { e.Go(j) }
 
 // work runs jobs, and rests between them. A job that ends its goroutine by
 // Goexit takes that out of the executor, no more.

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/internal/executor"
 	"github.com/corral-go/corral/internal/park"
 )
 
@@ -65,3 +66,28 @@ var (
 	// SpanOf returns the span of aw, if it has one.
 	SpanOf func(aw any) trace.SpanContext
 )
+
+// OpenOn enters a *scope.Scope whose tasks, and whose body, r runs; fn is the
+// code pointer of the user's function, for its name. It fails as Run does.
+var OpenOn func(scope any, ctx context.Context, r executor.Runner, fn uintptr) (Guest, error)
+
+// A Guest is the scope of a guest run, entered.
+type Guest interface {
+	// Strand is what the body waits with.
+	Strand() *park.Strand
+	// RunBody runs the body to the scope's end, and returns or raises what Run
+	// does.
+	RunBody(body func(ctx context.Context) error) error
+	// Verdict is what Run would have returned, or raised, had the body not ended
+	// its goroutine.
+	Verdict() error
+	// Lose ends the scope in the tree though its tasks have not ended, and never
+	// will: their host is gone.
+	Lose(err error)
+}
+
+// A Stranded is a job that has a strand, which is to be bound to what runs it.
+type Stranded interface {
+	executor.Job
+	Strand() *park.Strand
+}
