@@ -6,4 +6,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	const here = "github.com/corral-go/corral/scope/guest_test."
+	goleak.VerifyTestMain(m,
+		// TestLockedHostGone: no thread can run them any more.
+		goleak.IgnoreAnyFunction(here+"lostTask"), goleak.IgnoreAnyFunction(here+"lostIn"))
+}

@@ -115,6 +115,9 @@ func (l *loop) handOut() func() {
 // must not call it themselves.
 func (l *loop) deliver() {
 	for range l.asks {
+		if l.isClosed() { // asked to look after a host that is no longer needed
+			continue
+		}
 		if d := l.delay(); d > 0 {
 			time.Sleep(d)
 		}

@@ -1,0 +1,168 @@
+package guest_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/scope/guest"
+)
+
+// leaveEarly starts a guest that waits and would wait long, and ends the host's
+// loop under it.
+func leaveEarly(t *testing.T, h *host, main func(context.Context) (int, error)) (g *guest.Guest[int], done *atomic.Pointer[guest.Outcome[int]]) {
+	t.Helper()
+	done = new(atomic.Pointer[guest.Outcome[int]])
+	h.on(func() {
+		var err error
+		g, err = guest.Start(bg, h.host(), main, func(o guest.Outcome[int]) {
+			require.True(t, done.CompareAndSwap(nil, &o), "done is called once")
+		})
+		require.NoError(t, err)
+		h.loop()
+	})
+	return g, done
+}
+
+// A host that panics when it is asked is gone. Where the runtime allows it, what
+// runs is cancelled with that, runs to its end and is joined.
+func TestHostGone(t *testing.T) {
+	for _, direct := range []bool{false, true} {
+		h := newHost(false, direct)
+		cleaned := 0
+		g, done := leaveEarly(t, h, func(ctx context.Context) (int, error) {
+			for range 10 {
+				scope.Go(ctx, func(ctx context.Context) error {
+					err := forever(ctx)
+					require.ErrorIs(t, scope.CauseOf(ctx), errWhy)
+					require.NoError(t, scope.Shielded(ctx, time.Hour, func(ctx context.Context) error {
+						return scope.Sleep(ctx, time.Millisecond) // clean-up may wait
+					}))
+					cleaned++
+					return err
+				})
+			}
+			if err := scope.Checkpoint(ctx); err != nil {
+				return 0, err
+			}
+			h.quit, h.shut = true, true
+			return 0, forever(ctx)
+		})
+		g.Cancel(errWhy) // this brings it to light
+		<-g.Done()
+		require.Equal(t, 10, cleaned)
+		require.ErrorIs(t, done.Load().Err, errWhy) // the first cause wins
+		require.Empty(t, scope.Snapshots())
+	}
+}
+
+// Without anybody's cancelling, the cause is that the host is gone.
+func TestHostGoneIsTheCause(t *testing.T) {
+	h := newHost(false, false)
+	g, done := leaveEarly(t, h, func(ctx context.Context) (int, error) {
+		h.quit = true
+		h.mu.Lock()
+		h.shut = true
+		h.mu.Unlock()
+		if err := scope.Sleep(ctx, time.Millisecond); err != nil {
+			return 0, err
+		}
+		return 0, forever(ctx)
+	})
+	<-g.Done()
+	requireCanceled(t, done.Load().Err, guest.ErrGone)
+	require.ErrorContains(t, done.Load().Err, "the host has closed")
+}
+
+// A host that drops what it was to call is found out by the garbage collector.
+// Main, which had not begun, does not begin.
+func TestHostDropsACall(t *testing.T) {
+	var done atomic.Pointer[guest.Outcome[int]]
+	g, err := guest.Start(bg, guest.Host{RunSyncSoonThreadsafe: func(func()) {}},
+		func(context.Context) (int, error) { t.Error("main was called"); return 0, nil },
+		func(o guest.Outcome[int]) { done.Store(&o) })
+	require.NoError(t, err)
+	collect(g.Done())
+	require.ErrorIs(t, done.Load().Err, guest.ErrGone)
+	require.Empty(t, scope.Snapshots())
+}
+
+func collect(until <-chan struct{}) {
+	for {
+		runtime.GC()
+		runtime.Gosched()
+		select {
+		case <-until:
+			return
+		default:
+		}
+	}
+}
+
+// A host that only waits is not gone, however much is collected.
+func TestHostIsNotGone(t *testing.T) {
+	hosts(t, func(t *testing.T, h *host) {
+		out := run(t, h, bg, func(ctx context.Context) (int, error) {
+			for range 20 {
+				runtime.GC()
+				if err := scope.Sleep(ctx, time.Microsecond); err != nil {
+					return 0, err
+				}
+			}
+			return 1, nil
+		})
+		require.Equal(t, guest.Outcome[int]{Value: 1}, out)
+	})
+}
+
+// lostTask is a host task that will never go on; goleak is told of it.
+func lostTask(ctx context.Context) error { return forever(ctx) }
+
+// If the host's thread was locked, its tasks can run nowhere else. done hears of
+// it, what is on goroutines is joined, and nobody waits for ever.
+func TestLockedHostGone(t *testing.T) {
+	h := newHost(true, false)
+	release := make(chan struct{})
+	var blocked atomic.Bool
+	var g *guest.Guest[int]
+	var done *atomic.Pointer[guest.Outcome[int]]
+	err := scope.Run(bg, func(ctx context.Context) error { // the scope around it ends, too
+		done = new(atomic.Pointer[guest.Outcome[int]])
+		h.on(func() {
+			var err error
+			g, err = guest.Start(ctx, h.host(), func(ctx context.Context) (int, error) {
+				scope.Go(ctx, lostTask)
+				scope.Go(ctx, func(ctx context.Context) error {
+					return lostIn(ctx, func() { <-release; blocked.Store(true) })
+				})
+				if err := scope.Checkpoint(ctx); err != nil {
+					return 0, err
+				}
+				h.quit, h.shut = true, true
+				return 0, lostTask(ctx)
+			}, func(o guest.Outcome[int]) { done.Store(&o) })
+			require.NoError(t, err)
+			h.loop()
+		})
+		g.Cancel(nil)
+		close(release)
+		<-g.Done()
+		return nil
+	})
+	require.NoError(t, err)
+	require.True(t, blocked.Load())
+	require.ErrorIs(t, done.Load().Err, guest.ErrGone)
+	require.ErrorContains(t, done.Load().Err, "3 host tasks cannot go on")
+	require.Empty(t, scope.Snapshots())
+}
+
+// lostIn is a host task that is lost in a blocking call.
+func lostIn(ctx context.Context, f func()) error {
+	_, err := scope.Blocking(ctx, func() (int, error) { f(); return 0, nil })
+	return err
+}
