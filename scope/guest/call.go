@@ -44,9 +44,6 @@ func RunOnHost[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 		return err
 	}
 	err := c.wait(ctx)
-	if c.withdrawn {
-		return *new(T), err
-	}
 	return v, err
 }
 
@@ -58,32 +55,27 @@ func (l *loop) here() bool {
 	return c != nil && c.self.Load() == self || l.thread.Load() == self
 }
 
-// A call is one call of RunOnHost.
-//
-//	waiting → begun → over
-//	        → withdrawn
+// A call is one call of RunOnHost. It is the caller's place in line: to begin,
+// it claims him, and so it is decided whether the call or a cancellation was
+// first.
 type call struct {
-	loop *loop
-	job  capture.Func
+	loop   *loop
+	job    capture.Func
+	caller *park.Ticket    // claimed; the host's thread alone
+	out    capture.Outcome // before caller is woken
 
-	mu        sync.Mutex // guards the rest
-	line      park.Line
-	begun     bool
-	withdrawn bool
-	out       *capture.Outcome
+	mu   sync.Mutex // guards line
+	line park.Line
 }
 
 func (c *call) wait(ctx context.Context) error {
-	if !c.loop.push(item{job: c}) {
-		c.refuse()
-	}
 	c.mu.Lock()
-	if c.out == nil {
-		if err := park.Wait(ctx, &c.mu, &c.line, new(park.Ticket), c); err != nil && c.withdraw(ctx) {
-			return err
-		}
-	} else {
+	if !c.loop.push(item{job: c}) {
 		c.mu.Unlock()
+		return c.loop.refusal()
+	}
+	if err := park.Wait(ctx, &c.mu, &c.line, new(park.Ticket), c); err != nil {
+		return err
 	}
 	switch {
 	case c.out.Panic != nil:
@@ -97,46 +89,40 @@ func (c *call) wait(ctx context.Context) error {
 	return c.out.Err
 }
 
-// withdraw takes the call back if it has not begun, or else waits for it.
-func (c *call) withdraw(ctx context.Context) bool {
+// begin claims the caller; false: he has gone.
+func (c *call) begin() bool {
 	c.mu.Lock()
-	switch {
-	case !c.begun && c.out == nil:
-		c.withdrawn = true
-	case c.out == nil:
-		park.Join(park.PlaceOf(ctx), &c.mu, &c.line, new(park.Ticket), c) // unlocks
-		return false
-	}
-	c.mu.Unlock()
-	return c.withdrawn
+	defer c.mu.Unlock()
+	c.caller = c.line.Serve()
+	return c.caller != nil
 }
 
 // Execute makes the call, on the host's thread.
 func (c *call) Execute() {
-	c.mu.Lock()
-	c.begun = true
-	withdrawn := c.withdrawn
-	c.mu.Unlock()
-	if !withdrawn {
+	if c.begin() {
 		capture.Do(context.Background(), c.job, c)
 	}
 }
 
-// End hands the outcome to who waits.
+// End hands the outcome to the caller.
 func (c *call) End(out capture.Outcome) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out = &out
-	c.line.ServeAll()
+	c.out = out
+	c.caller.Wake()
 }
 
 // refuse ends a call that will not be made.
 func (c *call) refuse() {
-	err := c.loop.whyLost()
-	if err == nil {
-		err = scope.ErrClosed
+	if c.begin() {
+		c.End(capture.Outcome{Err: c.loop.refusal()})
 	}
-	c.End(capture.Outcome{Err: err})
+}
+
+// refusal is why a loop makes no more calls.
+func (l *loop) refusal() error {
+	if err := l.whyLost(); err != nil {
+		return err
+	}
+	return scope.ErrClosed
 }
 
 // Awaited shows the call in the live tree.
