@@ -9,6 +9,7 @@ import (
 	"github.com/corral-go/corral/internal/capture"
 	"github.com/corral-go/corral/internal/executor"
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -34,11 +35,11 @@ type Scope struct {
 	head    *Scope  // where the shown beginning of a long path ends
 	fn      uintptr // the body, for its name
 	opened  time.Time
-	outer   context.Context // what Run was given
-	up      *park.Place     // where that is in the tree; nil for a root
-	task    *Child          // the task the body runs in, or nil
-	timed   *Scope          // this scope or the next one out with a movable deadline or a shield
-	timedUp *Scope          // the one after that
+	outer   context.Context   // what Run was given
+	up      *park.Place       // where that is in the tree; nil for a root
+	task    *Child            // the task the body runs in, or nil
+	timed   *Scope            // this scope or the next one out with a movable deadline or a shield
+	timedUp *Scope            // the one after that
 	exec    executor.Runner   // what runs the tasks
 	own     executor.Executor // of a top; see isTop
 	place   park.Place        // what the ctx of the body carries
@@ -155,6 +156,9 @@ func (s *Scope) Run(ctx context.Context, body func(ctx context.Context) error) e
 	}
 	if body == nil {
 		panic("scope: Run with a nil body: pass the function to run")
+	}
+	if seam.Hosted && park.PlaceOf(ctx) == nil && park.Current() == nil {
+		return seam.RunHosted(s, ctx, body)
 	}
 	if err := s.enter(ctx, codeOf(body)); err != nil {
 		return err

@@ -91,3 +91,11 @@ type Stranded interface {
 	executor.Job
 	Strand() *park.Strand
 }
+
+// For tests: with Hosted, a root scope is run by RunHosted (package guest sets
+// it), and all of its tasks are host tasks, on the loop of a host of their own.
+// So the suites of other packages run a second time.
+var (
+	Hosted    bool
+	RunHosted func(scope any, ctx context.Context, body func(ctx context.Context) error) error
+)
