@@ -1,0 +1,2 @@
+void loop_run(void);
+void loop_post(int id);
