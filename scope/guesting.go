@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	seam.OpenOn = func(scope any, ctx context.Context, r executor.Runner, fn uintptr) (seam.Guest, error) {
+	seam.OpenOn = func(ctx context.Context, scope any, r executor.Runner, fn uintptr) (seam.Guest, error) {
 		s := scope.(*Scope)
 		s.exec = r
 		return (*guest)(s), s.enter(ctx, fn)

@@ -158,7 +158,7 @@ func (s *Scope) Run(ctx context.Context, body func(ctx context.Context) error) e
 		panic("scope: Run with a nil body: pass the function to run")
 	}
 	if seam.Hosted && park.PlaceOf(ctx) == nil && park.Current() == nil {
-		return seam.RunHosted(s, ctx, body)
+		return seam.RunHosted(ctx, s, body)
 	}
 	if err := s.enter(ctx, codeOf(body)); err != nil {
 		return err

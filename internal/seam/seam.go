@@ -69,7 +69,7 @@ var (
 
 // OpenOn enters a *scope.Scope whose tasks, and whose body, r runs; fn is the
 // code pointer of the user's function, for its name. It fails as Run does.
-var OpenOn func(scope any, ctx context.Context, r executor.Runner, fn uintptr) (Guest, error)
+var OpenOn func(ctx context.Context, scope any, r executor.Runner, fn uintptr) (Guest, error)
 
 // A Guest is the scope of a guest run, entered.
 type Guest interface {
@@ -97,5 +97,5 @@ type Stranded interface {
 // So the suites of other packages run a second time.
 var (
 	Hosted    bool
-	RunHosted func(scope any, ctx context.Context, body func(ctx context.Context) error) error
+	RunHosted func(ctx context.Context, scope any, body func(ctx context.Context) error) error
 )

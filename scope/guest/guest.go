@@ -84,7 +84,7 @@ func Start[T any](ctx context.Context, host Host, main func(ctx context.Context)
 		return nil, err
 	}
 	g.loop = l
-	g.open, err = seam.OpenOn(g.scope, context.WithValue(ctx, loopKey{}, l), l, reflect.ValueOf(main).Pointer())
+	g.open, err = seam.OpenOn(context.WithValue(ctx, loopKey{}, l), g.scope, l, reflect.ValueOf(main).Pointer())
 	if err == nil {
 		if err = l.start(); err != nil {
 			_ = g.open.RunBody(func(context.Context) error { return nil })

@@ -15,7 +15,7 @@ func init() { seam.RunHosted = runHosted }
 // runHosted is Run for a root scope whose tasks are host tasks: of a host on a
 // goroutine of its own, while the body stays on the caller's. It is for tests;
 // see seam.Hosted.
-func runHosted(s any, ctx context.Context, body func(ctx context.Context) error) error {
+func runHosted(ctx context.Context, s any, body func(ctx context.Context) error) error {
 	todo := make(chan func(), 1) // there is one request at a time
 	soon := func(fn func()) { todo <- fn }
 	h := &hosted{todo: todo}
@@ -24,7 +24,7 @@ func runHosted(s any, ctx context.Context, body func(ctx context.Context) error)
 		return err
 	}
 	h.loop = l
-	open, err := seam.OpenOn(s, context.WithValue(ctx, loopKey{}, l), l, reflect.ValueOf(body).Pointer())
+	open, err := seam.OpenOn(context.WithValue(ctx, loopKey{}, l), s, l, reflect.ValueOf(body).Pointer())
 	if err != nil { // it was run before
 		l.letGo()
 		return err
