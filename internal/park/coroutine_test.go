@@ -253,3 +253,41 @@ func TestCoroutineContextElsewhere(t *testing.T) {
 		require.ErrorIs(t, op.Begin(s.Place.Ctx), errStop) // it would not have waited
 	})
 }
+
+// R3: a hand-over, a time limit, a cancellation and what is left of earlier
+// waits, all in the same instant: no permit is lost or made. A real race.
+func TestCoroutineHandOverStorm(t *testing.T) {
+	th, s, g := newThread(t), newStrand(context.Background()), new(gate)
+	quit := make(chan struct{})
+	got, released := 0, 0
+	var releases sync.WaitGroup
+	th.start(s, func() {
+		defer close(quit)
+		for range 3000 {
+			ctx, cancel := context.WithCancel(s.Place.Ctx)
+			var op park.Op
+			require.NoError(t, op.Begin(ctx))
+			g.mu.Lock()
+			if g.permits > 0 {
+				g.permits--
+				got++
+				g.mu.Unlock()
+				cancel()
+				continue
+			}
+			released++
+			releases.Add(2)
+			go func() { defer releases.Done(); g.release() }()
+			go func() { defer releases.Done(); cancel() }()
+			timedOut, err := op.WaitFor(&g.mu, &g.line, new(park.Ticket), g, time.Nanosecond)
+			if !timedOut && err == nil {
+				got++
+			}
+		}
+	})
+	th.run(quit)
+	releases.Wait()
+	th.calls.Wait()
+	require.Zero(t, g.line.Len())
+	require.Equal(t, released, got+g.permits)
+}

@@ -194,3 +194,67 @@ func TestBlockingCanceled(t *testing.T) {
 		require.Equal(t, guest.Outcome[int]{Value: 1}, out)
 	})
 }
+
+// On the host's thread there is no turn to wait for: in a host task, in done,
+// and in an event of the host's, if its thread is locked.
+func TestRunOnHostAtOnce(t *testing.T) {
+	hosts(t, func(t *testing.T, h *host) {
+		atOnce := func(ctx context.Context) {
+			v, err := guest.RunOnHost(context.WithoutCancel(ctx), func() (int, error) { h.touch(t); return 1, nil })
+			require.NoError(t, err)
+			require.Equal(t, 1, v)
+		}
+		h.on(func() {
+			var ctx context.Context
+			_, err := guest.Start(bg, h.host(), func(c context.Context) (int, error) {
+				ctx = c
+				ran := false
+				scope.Go(ctx, func(context.Context) error { ran = true; return nil })
+				atOnce(ctx)
+				require.False(t, ran)
+				if h.locked {
+					h.post(func() { atOnce(ctx) })
+				}
+				return 0, scope.Sleep(ctx, time.Millisecond)
+			}, func(guest.Outcome[int]) {
+				atOnce(ctx)
+				h.quit = true
+			})
+			require.NoError(t, err)
+			h.loop()
+		})
+		require.GreaterOrEqual(t, h.touched, 2)
+	})
+}
+
+// A run ends when what it does for others has ended too.
+func TestRunOnHostOutlastsMain(t *testing.T) {
+	bubbles(t, func(t *testing.T, h *host) {
+		var child *scope.Child
+		over := false
+		out := withGoroutines(t, h, func(ctx context.Context, outer *scope.Scope) (int, error) {
+			child = scope.Go(ctx, func(ctx context.Context) error {
+				_, err := guest.RunOnHost(ctx, func() (int, error) {
+					err := scope.Sleep(ctx, time.Hour)
+					over = true
+					return 0, err
+				})
+				return err
+			}, scope.In(outer))
+			return 1, scope.Sleep(ctx, time.Second)
+		})
+		require.Equal(t, guest.Outcome[int]{Value: 1}, out)
+		require.True(t, over)
+		require.NoError(t, child.Err())
+	})
+}
+
+// Waiting for signals is nothing for the host's thread.
+func TestSignals(t *testing.T) {
+	hosts(t, func(t *testing.T, h *host) {
+		out := run(t, h, bg, func(ctx context.Context) (int, error) {
+			return 1, scope.Run(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, time.Millisecond) }, scope.Signals(time.Second))
+		})
+		require.Equal(t, guest.Outcome[int]{Value: 1}, out)
+	})
+}

@@ -86,16 +86,9 @@ func (l *loop) Aside(j executor.Job) { l.aside.Go(j) }
 // Ending is of no interest here.
 func (l *loop) Ending() {}
 
-// Close waits until what belongs to the run on other threads is over. It blocks
-// the host, but only for goroutines whose calls have returned and callbacks that
-// have come too late.
-func (l *loop) Close() {
-	if l.isClosed() { // lost with coroutines that wait: their timers still run
-		return
-	}
-	l.calls.Wait()
-	l.aside.Close()
-}
+// Close joins the goroutines of calls that blocked. It blocks the host, but
+// those calls have returned.
+func (l *loop) Close() { l.aside.Close() }
 
 // push makes it ready, and sees to it that a tick comes. Locks may be held
 // here. False: the run is over.
@@ -214,6 +207,7 @@ func (l *loop) finish() {
 	for ; idle != nil; idle = idle.link {
 		idle.stop()
 	}
+	l.calls.Wait() // only those that came too late are left
 	for _, it := range left {
 		it.job.(*call).refuse() // all tasks have ended
 	}
