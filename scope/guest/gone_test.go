@@ -166,3 +166,17 @@ func lostIn(ctx context.Context, f func()) error {
 	_, err := scope.Blocking(ctx, func() (int, error) { f(); return 0, nil })
 	return err
 }
+
+// A panic of done is the host's to see; the run is over all the same.
+func TestDonePanics(t *testing.T) {
+	hosts(t, func(t *testing.T, h *host) {
+		h.on(func() {
+			g, err := guest.Start(bg, h.host(), nothing, func(guest.Outcome[int]) { panic("done") })
+			require.NoError(t, err)
+			require.PanicsWithValue(t, "done", h.loop)
+			<-g.Done()
+		})
+		h.quit = false
+		require.NoError(t, run(t, h, bg, nothing).Err)
+	})
+}

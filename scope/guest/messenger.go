@@ -91,6 +91,9 @@ func (l *loop) ask(soon func(func())) (err error) {
 	call := l.handOut()
 	defer func() {
 		if v := recover(); v != nil {
+			if l.isClosed() { // the host has called it on the spot, and done has panicked
+				panic(v)
+			}
 			err = fmt.Errorf("%w: it panicked when it was asked to call one: %v", ErrGone, v)
 		}
 	}()
