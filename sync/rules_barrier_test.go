@@ -77,20 +77,30 @@ func TestBarrierCancelledAtTheLast(t *testing.T) {
 					index[i], err = b.Wait(ctx)
 					return err
 				})
-				synctest.Wait()
 			}
 			start(0)
+			synctest.Wait()
 			start(1)
+			synctest.Wait()
 			if cancelFirst {
-				tasks[0].Cancel(errStop) // it has not woken when the last comes
+				tasks[0].Cancel(errStop) // it is on its way out when the last comes, or has left
 			}
-			i, err := b.Wait(ctx)
-			require.NoError(t, err)
-			require.Equal(t, 2, i)
+			start(2)
+			synctest.Wait()
 			tasks[0].Cancel(errStop)
-			require.NoError(t, tasks[0].Wait(ctx))
+			want := [3]int{0, 1, 2}
+			if cancelFirst && tasks[0].State() == scope.Canceled {
+				require.Equal(t, scope.Running, tasks[1].State())
+				require.Equal(t, scope.Running, tasks[2].State())
+				_, err := b.Wait(ctx)
+				require.NoError(t, err)
+				want = [3]int{0, 0, 1}
+			} else {
+				require.NoError(t, tasks[0].Wait(ctx))
+			}
 			require.NoError(t, tasks[1].Wait(ctx))
-			require.Equal(t, [3]int{0, 1, 0}, index)
+			require.NoError(t, tasks[2].Wait(ctx))
+			require.Equal(t, want, index)
 		})
 	}
 }
