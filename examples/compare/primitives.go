@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"time"
 
 	workiva "github.com/Workiva/go-datastructures/queue"
 	"github.com/smallnest/chanx"
@@ -69,7 +70,7 @@ func primitiveCases() []group {
 			"event", "from setting an event to the last of n waiters having gone on",
 			[]int{1, 100, 10_000},
 			[]peer{
-				{"close a channel, select", bareWaking},
+				{"close a channel, select", bareEvent},
 				{"corral/off", inMode(off, corralEvent)},
 			},
 			[]target{{peer: "corral/off", of: "close a channel, select", most: 1.05}},
@@ -255,27 +256,58 @@ func corralContended(ctx context.Context, l loop, n int) {
 	}
 }
 
+// wake has n waiters wait, and measures from calling set to the last of them
+// having gone on. What they do after that is not measured.
+func wake(l loop, n int, spawn func(func(ctx context.Context)), wait func(context.Context), set func()) {
+	var ready, woken sync.WaitGroup
+	hold := make(chan struct{})
+	ready.Add(n)
+	woken.Add(n)
+	for range n {
+		spawn(func(ctx context.Context) {
+			ready.Done()
+			wait(ctx)
+			woken.Done()
+			<-hold
+		})
+	}
+	settle(&ready)
+	time.Sleep(time.Millisecond + time.Duration(n)*time.Microsecond) // all of them wait by now
+	l.StartTimer()
+	set()
+	woken.Wait()
+	l.StopTimer()
+	close(hold)
+}
+
+func bareEvent(l loop, n int) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for l.Loop() {
+		l.StopTimer()
+		var wg sync.WaitGroup
+		done := make(chan struct{})
+		wake(l, n, func(f func(context.Context)) { wg.Go(func() { f(ctx) }) }, func(ctx context.Context) {
+			select {
+			case <-done:
+			case <-ctx.Done():
+			}
+		}, func() { close(done) })
+		wg.Wait()
+		l.StartTimer()
+	}
+}
+
 func corralEvent(ctx context.Context, l loop, n int) {
 	for l.Loop() {
 		l.StopTimer()
-		var ready, done sync.WaitGroup
-		ready.Add(n)
-		done.Add(n)
 		must(scope.Run(ctx, func(ctx context.Context) error {
 			var e csync.Event
-			for range n {
-				scope.Go(ctx, func(ctx context.Context) error {
-					defer done.Done()
-					ready.Done()
-					return e.Wait(ctx)
-				})
-			}
-			settle(&ready)
-			l.StartTimer()
-			e.Set()
-			done.Wait()
-			l.StopTimer() // the others do not join a scope
+			wake(l, n, func(f func(context.Context)) {
+				scope.Go(ctx, func(ctx context.Context) error { f(ctx); return nil })
+			}, func(ctx context.Context) { must(e.Wait(ctx)) }, e.Set)
 			return nil
 		}))
+		l.StartTimer()
 	}
 }
