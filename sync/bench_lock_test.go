@@ -118,11 +118,11 @@ func BenchmarkEvent(b *testing.B) {
 		}
 	})
 	for _, n := range []int{1, 100, 10_000} {
-		wake := func(name string, make func() (wait func(context.Context), set func())) {
+		wake := func(name string, fresh func() (wait func(context.Context), set func())) {
 			inBody(b, name+"/"+strconv.Itoa(n), func(b *testing.B, ctx context.Context) {
 				for b.Loop() {
 					b.StopTimer()
-					wait, set := make()
+					wait, set := fresh()
 					var ready, done sync.WaitGroup
 					ready.Add(n)
 					done.Add(n)

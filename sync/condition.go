@@ -71,7 +71,7 @@ func (c *Condition) WaitFor(ctx context.Context, pred func() bool) error {
 	var op park.Op
 	err := op.Begin(ctx)
 	if err == nil {
-		err = c.waitFor(&op, ctx, pred)
+		err = c.waitFor(ctx, &op, pred)
 	}
 	if op.Traced() {
 		endAcquire(&op, c, c.name, err)
@@ -79,7 +79,7 @@ func (c *Condition) WaitFor(ctx context.Context, pred func() bool) error {
 	return err
 }
 
-func (c *Condition) waitFor(op *park.Op, ctx context.Context, pred func() bool) error {
+func (c *Condition) waitFor(ctx context.Context, op *park.Op, pred func() bool) error {
 	err := c.lock.owned(actor(op.Place()))
 	for err == nil && !pred() {
 		if err = park.Check(ctx); err == nil {

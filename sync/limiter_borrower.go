@@ -21,7 +21,7 @@ func mustBorrow(borrower any, call string) {
 	if borrower == nil {
 		panic("sync: CapacityLimiter." + call + " with a nil borrower: pass who borrows, or leave that to ctx")
 	}
-	if v := reflect.ValueOf(borrower); !v.Comparable() || !v.Equal(v) {
+	if v := reflect.ValueOf(borrower); !v.Comparable() || !v.Equal(v) { //nolint:gocritic // a NaN is not equal to itself
 		panic(fmt.Sprintf("sync: CapacityLimiter.%s with a borrower of type %T that cannot be compared: pass a pointer, a number or a string", call, borrower))
 	}
 }
