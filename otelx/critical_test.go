@@ -172,6 +172,31 @@ func TestCriticalPath(t *testing.T) {
 		{"turns of a map", func(ctx context.Context) error {
 			return wait.ForEach(ctx, slices.Values([]time.Duration{3 * ms, 1 * ms, 4 * ms}), 2, doze)
 		}, nil, "doze=0.005000000", "doze"},
+		{"who holds the lock", func(ctx context.Context) error {
+			l := csync.NewLock(csync.Name("l"))
+			hold := func(before, held time.Duration) func(context.Context) error {
+				return func(ctx context.Context) error {
+					_ = scope.Sleep(ctx, before)
+					_ = l.Acquire(ctx)
+					_ = scope.Sleep(ctx, held)
+					return l.Release(ctx)
+				}
+			}
+			scope.Go(ctx, hold(0, 4*ms), scope.Name("holder"))
+			scope.Go(ctx, hold(1*ms, 2*ms), scope.Name("second"))
+			scope.Go(ctx, hold(2*ms, 1*ms), scope.Name("third"))
+			return nil
+		}, nil, "holder=0.004000000 second=0.002000000 third=0.001000000", "holder"},
+		{"nobody knows who set the event", func(ctx context.Context) error {
+			e := csync.NewEvent(csync.Name("ready"))
+			scope.Go(ctx, func(ctx context.Context) error {
+				_ = e.Wait(ctx)
+				return scope.Sleep(ctx, 1*ms)
+			}, scope.Name("waiter"))
+			_ = scope.Sleep(ctx, 2*ms)
+			e.Set()
+			return nil
+		}, nil, "event.wait ready=0.002000000 waiter=0.001000000", "waiter"},
 		{"an inner scope", func(ctx context.Context) error {
 			_ = scope.Sleep(ctx, 1*ms)
 			_ = scope.Run(ctx, func(ctx context.Context) error {

@@ -225,6 +225,60 @@ var scenarios = map[string]func(ctx context.Context){
 			return errors.Join(err, scope.Sleep(ctx, 3*time.Second))
 		}, scope.Name("s"))
 	},
+	"lock": func(ctx context.Context) {
+		_ = scope.Run(ctx, func(ctx context.Context) error {
+			l := csync.NewLock(csync.Name("l"))
+			hold := func(before, held time.Duration) func(context.Context) error {
+				return func(ctx context.Context) error {
+					_ = scope.Sleep(ctx, before)
+					if err := l.Acquire(ctx); err != nil {
+						return err
+					}
+					_ = scope.Sleep(ctx, held)
+					return l.Release(ctx)
+				}
+			}
+			scope.Go(ctx, hold(0, 3*time.Second), scope.Name("holder"))
+			scope.Go(ctx, hold(time.Second, time.Second), scope.Name("waiter"))
+			return nil
+		}, scope.Name("s"))
+	},
+	"primitives": func(ctx context.Context) {
+		_ = scope.Run(ctx, func(ctx context.Context) error {
+			ready := csync.NewEvent(csync.Name("ready"))
+			lim := csync.NewCapacityLimiter(1, csync.Name("pool"))
+			_ = lim.Acquire(ctx)
+			scope.Go(ctx, func(ctx context.Context) error {
+				_ = ready.Wait(ctx)
+				_ = lim.Acquire(ctx)
+				return lim.Release(ctx)
+			}, scope.Name("t"))
+			_ = scope.Sleep(ctx, time.Second)
+			ready.Set() // by whom takes no ctx
+			_ = scope.Sleep(ctx, time.Second)
+			return lim.Release(ctx)
+		}, scope.Name("s"))
+	},
+	"process": func(ctx context.Context) {
+		_ = scope.Run(ctx, func(ctx context.Context) error {
+			q := csync.NewQueue[int](0, csync.Name("jobs"))
+			work := func(ctx context.Context, item int) error {
+				_ = scope.Sleep(ctx, time.Duration(item)*time.Second)
+				if item == 3 {
+					return errBoom
+				}
+				return nil
+			}
+			scope.Go(ctx, func(ctx context.Context) error { return q.Process(ctx, work) }, scope.Name("worker"))
+			_ = scope.Sleep(ctx, time.Second)
+			scope.Go(ctx, func(ctx context.Context) error { return q.Process(ctx, work) }, scope.Name("apart"), scope.Background())
+			_ = scope.Sleep(ctx, time.Second)
+			_ = q.Put(ctx, 1)
+			_ = q.Put(ctx, 2)
+			_ = q.Join(ctx)
+			return q.Put(ctx, 3)
+		}, scope.Name("s"))
+	},
 	"pipeline": pipeline,
 	"shutdown": func(ctx context.Context) {
 		_ = scope.Run(ctx, func(ctx context.Context) error {

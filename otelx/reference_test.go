@@ -91,11 +91,6 @@ func TestReference(t *testing.T) {
 	require.Equal(t, reference(), string(page), "run go test ./otelx -run TestReference -update")
 }
 
-// limiter stands in for one of other packages.
-type limiter struct{ _ int }
-
-func (*limiter) LimiterLevel() (name string, usage, limit, pending int) { return "pool", 1, 4, 2 }
-
 // everything makes each thing there is be emitted at least once.
 func everything(ctx context.Context) {
 	_ = workload(ctx)
@@ -106,8 +101,6 @@ func everything(ctx context.Context) {
 		}
 		return nil
 	}, scope.Name("merging"))
-	_, span := otelx.TracerOf(ctx).Start(ctx, otelx.SpanStart{Kind: "process", Name: "jobs"})
-	span.End(otelx.Outcome{})
 	loop := otelx.LoopOf(ctx, "main")
 	loop.Delay(ctx, time.Millisecond)
 	loop.Saturation(ctx, 1)
@@ -119,15 +112,15 @@ func everything(ctx context.Context) {
 func TestTablesAreWhatIsEmitted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, true, otelx.WithFunctionNames())
-		keep := new(limiter)
-		otelx.WatchLimiter(otelx.MeterOf(ctx), keep)
+		lim := csync.NewCapacityLimiter(3, csync.Name("kept"))
+		_ = lim.Acquire(ctx)
 		q := csync.NewQueue[int](7, csync.Name("kept"))
 		_ = q.Put(ctx, 1)
 		everything(ctx)
 		metrics := collect(t, r.reader)
 		noLogs, r2 := record(t, false)
 		_ = exceptions["a panic of a task, handled"].run(noLogs)
-		runtime.KeepAlive(keep)
+		runtime.KeepAlive(lim)
 		runtime.KeepAlive(q)
 
 		known := map[string]otelx.AttributeRow{}
