@@ -40,7 +40,7 @@ func (q *Queue[T]) CloseNow() (dropped []T) {
 		dropped = append(dropped, q.nextLocked().value)
 	}
 	q.items, q.times = ring[item[T]]{}, ring[int64]{}
-	q.doneLocked(len(dropped))
+	q.doneLocked(len(dropped), nil)
 	q.mu.Unlock()
 	return dropped
 }
@@ -70,7 +70,7 @@ func (q *Queue[T]) drain() (dropped []T) {
 	}
 	over = true
 	q.gets -= uint64(len(taken))
-	q.doneLocked(len(taken))
+	q.doneLocked(len(taken), nil)
 	q.mu.Unlock()
 	return dropped
 }

@@ -10,21 +10,24 @@ import (
 // TaskDone says that an item that was taken has been dealt with. It returns
 // [ErrTooManyDone], and changes nothing, if that was said of every item put so
 // far.
-func (q *Queue[T]) TaskDone() error {
+func (q *Queue[T]) TaskDone() error { return q.taskDone(nil) }
+
+// taskDone is TaskDone on behalf of a strand, or nil.
+func (q *Queue[T]) taskDone(by *park.Strand) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.done == q.puts {
 		return ErrTooManyDone
 	}
-	q.doneLocked(1)
+	q.doneLocked(1, by)
 	return nil
 }
 
 // doneLocked marks n items, and wakes who waits for the last one.
-func (q *Queue[T]) doneLocked(n int) {
+func (q *Queue[T]) doneLocked(n int, by *park.Strand) {
 	q.done += uint64(n)
 	if q.done == q.puts {
-		q.joiners.ServeAll()
+		q.joiners.ServeAllBy(by)
 	}
 }
 

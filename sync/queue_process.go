@@ -70,16 +70,20 @@ func (q *Queue[T]) next(ctx context.Context) (it item[T], err error) {
 // process is one unit of work.
 func (q *Queue[T]) process(ctx context.Context, it item[T], fn func(ctx context.Context, item T) error) (err error) {
 	inner, span := q.span(ctx, it.from)
+	var by *park.Strand
+	if p := park.PlaceOf(ctx); p != nil {
+		by = p.Strand
+	}
 	exiting := true // by Goexit, unless the call below returns or panics
 	defer func() {
 		if v := recover(); v != nil {
-			_ = q.TaskDone()
+			_ = q.taskDone(by)
 			if span != nil {
 				span.End(panicOutcome(v))
 			}
 			panic(v) // whoever takes the stack finds the site: its frames are still there
 		}
-		if lost := q.TaskDone(); err == nil {
+		if lost := q.taskDone(by); err == nil {
 			err = lost
 		}
 		if exiting {
