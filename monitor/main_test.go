@@ -1,9 +1,10 @@
 package monitor
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/corral-go/corral/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }

@@ -33,6 +33,7 @@ func (r *runner) Execute() {
 	if (*taskContext)(c).Err() != nil {
 		e = c.neverBegan()
 	} else {
+		c.scope.watch.label()
 		c.begin()
 		c.sort(&e, capture.Call(c.place.Ctx, c.job))
 	}
@@ -392,6 +393,7 @@ var errMain = errors.New("the main task has ended")
 // wakes whom it returns.
 func (c *Child) release(e *ending) (body *park.Ticket) {
 	s := c.scope
+	s.watch.clear(c)
 	if own := c.own.Load(); own != nil { // none is made any more: see gone
 		own.end(s)
 	}

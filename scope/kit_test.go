@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 var (
@@ -30,6 +31,7 @@ var forever = sleep(1000 * time.Hour)
 // bubble runs a test in virtual time.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
+	testkit.Guard(t)
 	synctest.Test(t, f)
 }
 

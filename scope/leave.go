@@ -204,6 +204,7 @@ func (s *Scope) close(err error, raised *PanicError) {
 	if s.isTop() {
 		s.exec.Close()
 	}
+	s.unlabel()
 	if s.up != nil {
 		detach(s.up, s)
 		return

@@ -34,6 +34,7 @@ func (s *Scope) waitTurn(ctx context.Context, at *park.Place, c *Child) {
 	if err != nil {
 		s.mu.Lock()
 		c.turn = nil
+		s.watch.forget(c)
 		body := s.unlinkLocked(c)
 		s.mu.Unlock()
 		c.refused(err)

@@ -2,7 +2,6 @@ package scope
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +48,7 @@ type Scope struct {
 	free    context.CancelFunc // of the fixed deadline, or nil
 	due     *CanceledError     // the cause of the fixed deadline, or nil
 	ends    time.Time          // the earliest fixed deadline that applies inside
+	watch   *watch             // for testkit; see there
 
 	hidden  atomic.Bool                   // shielded, as of now
 	foreign atomic.Pointer[CanceledError] // see foreignCause
@@ -56,7 +56,7 @@ type Scope struct {
 	// mu guards the rest, and the config until the scope is entered. Lock
 	// order: a scope, then one of its tasks; never two scopes. No user code
 	// runs under it, and nothing waits under it.
-	mu         sync.Mutex
+	mu         park.Mutex
 	taken      bool // Run was called
 	phase      phase
 	unshielded bool
@@ -174,6 +174,7 @@ func (s *Scope) run(body func(ctx context.Context) error) error {
 			_ = s.leave(capture.Outcome{Goexit: true})
 		}
 	}()
+	s.watch.label()
 	out := capture.Call(s.place.Ctx, capture.Func(body))
 	exiting = false
 	return s.leave(out)
@@ -201,6 +202,7 @@ func (s *Scope) enter(ctx context.Context, fn uintptr) error {
 	if shielded {
 		base = context.WithoutCancel(ctx)
 	}
+	base = s.watched(base)
 	if s.place.Tracer != nil {
 		base = s.startSpan(base)
 	}

@@ -51,6 +51,7 @@ func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []Ta
 		c.note(at, spawner)
 	}
 	c.inherit(ctx, at)
+	s.watch.spawned(c)
 	s.linkLocked(c)
 	if s.limit > 0 && !c.kind.background && (s.running >= s.limit || s.turns.Len() > 0) {
 		s.waitTurn(ctx, at, c) // unlocks

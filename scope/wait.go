@@ -16,10 +16,11 @@ import (
 // checkpoint.
 func Checkpoint(ctx context.Context) error {
 	mustHave(ctx, "Checkpoint")
-	if err := park.Check(ctx); err != nil {
+	if err := park.Enter(ctx); err != nil {
 		return err
 	}
 	park.Pass()
+	park.Yield()
 	return park.Check(ctx)
 }
 
@@ -104,7 +105,7 @@ type blocking struct {
 }
 
 func (b *blocking) run(ctx context.Context) error {
-	if err := park.Check(ctx); err != nil {
+	if err := park.Enter(ctx); err != nil {
 		b.dropped = true
 		return err
 	}

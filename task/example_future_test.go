@@ -54,6 +54,7 @@ func ExampleNewFuture() {
 func ExampleFutureOption() {
 	opts := []task.FutureOption{task.Name("config"), nil}
 	f := task.NewFuture[int](context.Background(), opts...)
+	defer f.Cancel(nil)
 	fmt.Println(f.State())
 	// Output: pending
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 )
@@ -65,6 +66,9 @@ func NewFuture[T any](ctx context.Context, opts ...FutureOption) *Future[T] {
 	}
 	f.maker = makerOf(ctx)
 	f.trace = originOf(ctx)
+	if dropped := seam.Dropped.Load(); dropped != nil {
+		watchDrop(ctx, f, *dropped)
+	}
 	return f
 }
 
@@ -110,6 +114,7 @@ func (f *Future[T]) settle(op string, state scope.State, v T, err error, by *par
 	if !f.claim.CompareAndSwap(uint32(scope.Pending), uint32(state)) {
 		return &InvalidStateError{Op: op, State: scope.State(f.claim.Load())}
 	}
+	park.Yield()
 	f.value, f.err = v, err
 	f.trace.settled(f.name, state, err)
 	if f.latch.Close(by) {

@@ -77,6 +77,7 @@ func TestR40_OthersSeeIt(t *testing.T) {
 func TestR40_NotWaitingAnyMore(t *testing.T) {
 	tkInBubble(t, func(t *testing.T, ctx context.Context) {
 		f := task.NewFuture[int](ctx)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		c := task.Go(ctx, func(ctx context.Context) (int, error) {
 			_, _ = scope.MoveOnAfter(ctx, time.Second, func(ctx context.Context) error { _, err := f.Wait(ctx); return err })
 			return tkForever(ctx)
@@ -92,6 +93,7 @@ func TestR40_NotWaitingAnyMore(t *testing.T) {
 func TestR40_WaitsLater(t *testing.T) {
 	tkInBubble(t, func(t *testing.T, ctx context.Context) {
 		f := task.NewFuture[int](ctx)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		c := task.Go(ctx, func(ctx context.Context) (int, error) { <-ctx.Done(); return f.Wait(ctx) })
 		synctest.Wait()
 		c.Cancel(nil)
@@ -106,6 +108,7 @@ func TestR40_WaitsLater(t *testing.T) {
 func TestR40_TimeoutAround(t *testing.T) {
 	tkInBubble(t, func(t *testing.T, ctx context.Context) {
 		f := task.NewFuture[int](ctx)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		require.NoError(t, scope.Go(ctx, func(ctx context.Context) error {
 			_, err := scope.MoveOnAfter(ctx, time.Second, func(ctx context.Context) error { _, err := f.Wait(ctx); return err })
 			if err != nil {
@@ -125,6 +128,7 @@ func TestR40_TimeoutAround(t *testing.T) {
 func TestR40_OwnTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		require.Error(t, scope.Run(tkBg, func(ctx context.Context) error {
 			task.Go(ctx, f.Wait, scope.Timeout(time.Second))
 			return nil
@@ -137,6 +141,7 @@ func TestR40_OwnTimeout(t *testing.T) {
 func TestR40_ScopeCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		outer, inner := scope.New(), scope.New()
 		require.NoError(t, outer.Run(tkBg, func(ctx context.Context) error {
 			if err := inner.Run(ctx, func(ctx context.Context) error {
@@ -160,6 +165,7 @@ func TestR40_ScopeCancelled(t *testing.T) {
 func TestR40_SiblingFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		require.Error(t, scope.Run(tkBg, func(ctx context.Context) error {
 			task.Go(ctx, f.Wait)
 			synctest.Wait()
@@ -175,6 +181,7 @@ func TestR40_SiblingFails(t *testing.T) {
 func TestR40_TaskInside(t *testing.T) {
 	tkInBubble(t, func(t *testing.T, ctx context.Context) {
 		f := task.NewFuture[int](ctx)
+		defer f.Cancel(nil) // testkit.Main asks who is left pending
 		c := scope.Go(ctx, func(ctx context.Context) error {
 			return scope.Run(ctx, func(ctx context.Context) error { task.Go(ctx, f.Wait); return nil })
 		})

@@ -155,6 +155,7 @@ func TestR50_NilOption(t *testing.T) {
 // is nil, as a context's is.
 func TestR51_FuturePending(t *testing.T) {
 	f := task.NewFuture[int](tkBg)
+	defer f.Cancel(nil)
 	_, err := f.Result()
 	tkInvalid(t, err, scope.Pending)
 	tkInvalid(t, f.Exception(), scope.Pending)
@@ -285,6 +286,7 @@ func TestR52_ResultBeforeDone(t *testing.T) {
 func TestR53_PendingAndCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
+		defer f.Cancel(nil)
 		_, err := f.Wait(tkCanceledCtx())
 		require.ErrorIs(t, err, context.Canceled)
 

@@ -3,19 +3,21 @@ package wait_test
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+
+	"github.com/corral-go/corral/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 var (
 	bg   = context.Background()

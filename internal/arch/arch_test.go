@@ -133,11 +133,12 @@ func TestRulesCanFail(t *testing.T) {
 				"func Examples() {}\n" + "func exampleX() {}\n",
 		}, []string{"ExampleLate has no", "ExampleRun has no"}},
 		{"sleep", awake, map[string]string{
-			"scope/a_test.go": "package scope\nimport \"time\"\nfunc f() {\n\ttime.Sleep(1)\n}",
-			"scope/b_test.go": "package scope\nimport (\"time\"; \"testing/synctest\")\nfunc f() { time.Sleep(1); synctest.Wait() }",
-			"scope/c_test.go": "package scope\nfunc f() { scope.Sleep(1) }",
-			"scope/d.go":      "package scope\nimport \"time\"\nfunc f() { time.Sleep(1) }",
-			"scope/e_test.go": "package scope\nimport clock \"time\"\nvar s = clock.Sleep",
+			"scope/a_test.go":  "package scope\nimport \"time\"\nfunc f() {\n\ttime.Sleep(1)\n}",
+			"scope/b_test.go":  "package scope\nimport (\"time\"; \"testing/synctest\")\nfunc f() { time.Sleep(1); synctest.Wait() }",
+			"scope/bb_test.go": "package scope\nimport (\"time\"; \"github.com/corral-go/corral/testkit\")\nfunc f() { time.Sleep(1); testkit.Bubble() }",
+			"scope/c_test.go":  "package scope\nfunc f() { scope.Sleep(1) }",
+			"scope/d.go":       "package scope\nimport \"time\"\nfunc f() { time.Sleep(1) }",
+			"scope/e_test.go":  "package scope\nimport clock \"time\"\nvar s = clock.Sleep",
 		}, []string{"a_test.go:4", "e_test.go:3"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

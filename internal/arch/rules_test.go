@@ -236,12 +236,13 @@ func examplesRun(sources []source) (broken []string) {
 	return broken
 }
 
-// awake: tests do not sleep for real. That a file which imports synctest sleeps
-// inside a bubble only is left to its readers.
+// awake: tests do not sleep for real. That a file which imports synctest, or
+// testkit, sleeps inside a bubble only is left to its readers.
 func awake(sources []source) (broken []string) {
 	for _, s := range sources {
 		names := importNames(s.file)
-		if !s.test || slices.Contains(slices.Collect(maps.Values(names)), "testing/synctest") {
+		imports := slices.Collect(maps.Values(names))
+		if !s.test || slices.Contains(imports, "testing/synctest") || slices.Contains(imports, module+"/testkit") {
 			continue
 		}
 		for n := range ast.Preorder(s.file) {

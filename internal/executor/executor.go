@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/sourcegraph/conc"
+
+	"github.com/corral-go/corral/internal/park"
 )
 
 // maxIdle is how many goroutines an executor keeps for the next job. More buy
@@ -106,6 +108,7 @@ func (e *Executor) work() {
 		}
 	}()
 	var w *worker
+	park.Yield()
 	for {
 		j, rest := e.next(&w, running)
 		switch {
@@ -115,6 +118,7 @@ func (e *Executor) work() {
 		case rest:
 			running = false
 			<-w.up
+			park.Yield()
 		default:
 			running = false
 			return

@@ -13,7 +13,9 @@ type Mutex struct{ mu sync.Mutex }
 
 // Lock takes the lock.
 func (m *Mutex) Lock() {
-	Yield()
+	if schedule.Load() != nil {
+		yield()
+	}
 	m.mu.Lock()
 }
 
@@ -23,7 +25,9 @@ func (m *Mutex) TryLock() bool { return m.mu.TryLock() }
 // Unlock lets the lock go.
 func (m *Mutex) Unlock() {
 	m.mu.Unlock()
-	Yield()
+	if schedule.Load() != nil {
+		yield()
+	}
 }
 
 // LockNested takes the lock while another one is held: without a point, since
@@ -48,6 +52,15 @@ func SetSchedule(f func()) {
 // Yield is such a point: before a lock of ours is taken, after one is let go,
 // after a wake-up. No lock may be held there.
 func Yield() {
+	if schedule.Load() != nil {
+		yield()
+	}
+}
+
+// yield is apart, and not inlined, so that what is there when off stays small.
+//
+//go:noinline
+func yield() {
 	if f := schedule.Load(); f != nil {
 		(*f)()
 	}

@@ -33,8 +33,8 @@ type Op struct {
 // ctx, and then nothing may be done (R2).
 func (op *Op) Begin(ctx context.Context) error {
 	op.BeginTry(ctx)
-	if ctx.Err() != nil {
-		return CauseOf(ctx)
+	if err := Enter(ctx); err != nil {
+		return err
 	}
 	op.place.mustBeHome()
 	return nil
@@ -45,7 +45,7 @@ func (op *Op) Begin(ctx context.Context) error {
 // without waiting need not begin. It also returns where ctx is.
 func Quick(ctx context.Context) (p *Place, ok bool) {
 	p = PlaceOf(ctx)
-	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && ctx.Err() == nil
+	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && ctx.Err() == nil && fault.Load() == nil
 }
 
 // BeginTry starts an operation that never blocks and does not care for

@@ -3,6 +3,7 @@ package park_test
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,16 +11,17 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/otelx"
+
+	"github.com/corral-go/corral/testkit"
 )
 
 func TestMain(m *testing.M) {
 	park.CauseOf = context.Cause
 	park.Explain = func(error) *otelx.Cause { return nil }
-	goleak.VerifyTestMain(m)
+	os.Exit(testkit.Main(m))
 }
 
 // gate is the smallest primitive there is: a permit that is handed over.

@@ -3,6 +3,7 @@ package park
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/corral-go/corral/otelx"
@@ -95,6 +96,8 @@ type Mark struct {
 type Strand struct {
 	Waiter
 
+	parking atomic.Pointer[func()] // see OnPark
+
 	mu    sync.Mutex // guards the mark, held for a few instructions only
 	what  Awaited
 	since time.Time
@@ -121,6 +124,25 @@ func (s *Strand) mark(ctx context.Context, what Awaited, now time.Time) {
 	s.mu.Lock()
 	s.ctx, s.what, s.since = ctx, what, now
 	s.mu.Unlock()
+}
+
+// OnPark has f called, once, when the strand is about to wait the next time; no
+// lock is held then. Nil takes that back. It is for testkit.
+func (s *Strand) OnPark(f func()) {
+	if f == nil {
+		s.parking.Store(nil)
+		return
+	}
+	s.parking.Store(&f)
+}
+
+func (s *Strand) tellParking() {
+	if s.parking.Load() == nil {
+		return
+	}
+	if f := s.parking.Swap(nil); f != nil {
+		(*f)()
+	}
 }
 
 // Waiting returns what the strand waits for (nil: nothing), since when, and

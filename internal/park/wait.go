@@ -58,11 +58,12 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 	line.push(t, w)
 	w.publish(governor)
 	mu.Unlock()
+	parking(ctx, s)
 	if ctx == nil || ctx.Err() == nil || !w.claim(canceled) {
 		w.park(watched, d)
 	}
 	phase := finish(s, w)
-	Yield()
+	woken(ctx)
 	now := time.Now()
 	blocked = now.Sub(start)
 	from = account(s, what, start, now)
@@ -82,7 +83,7 @@ var errTimedOut = errors.New("park: timed out")
 
 // Sleep parks the caller for d, which is positive, or until ctx is cancelled.
 func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
-	if err := Check(ctx); err != nil {
+	if err := Enter(ctx); err != nil {
 		return err
 	}
 	p := PlaceOf(ctx)
@@ -94,11 +95,12 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	}
 	watched, governor := watch(ctx, p, s)
 	w.publish(governor)
+	parking(ctx, s)
 	if ctx.Err() == nil || !w.claim(canceled) {
 		w.park(watched, d)
 	}
 	phase := finish(s, w)
-	Yield()
+	woken(ctx)
 	if s != nil && s.Track() != nil {
 		account(s, what, start, time.Now())
 	}
@@ -119,6 +121,24 @@ func account(s *Strand, what Awaited, start, now time.Time) (from *trace.SpanCon
 	}
 	kind, name := labelOf(what)
 	return t.Waited(kind, name, start, now)
+}
+
+// parking is where a wait stands in line and does not wait yet, and woken where
+// it is over; no lock is held at either.
+func parking(ctx context.Context, s *Strand) {
+	if s != nil {
+		s.tellParking()
+	}
+	if fault.Load() != nil {
+		_ = atStep(ctx, Parked)
+	}
+}
+
+func woken(ctx context.Context) {
+	if fault.Load() != nil {
+		_ = atStep(ctx, Woken)
+	}
+	Yield()
 }
 
 // strandOf picks the waiter to park: the strand's own, or a fresh one (and no
@@ -163,5 +183,6 @@ func MarkOnly(ctx context.Context, what Awaited) (unmark func()) {
 		return func() {}
 	}
 	p.Strand.mark(nil, what, time.Now())
+	p.Strand.tellParking()
 	return func() { finish(p.Strand, &p.Strand.Waiter) }
 }

@@ -4,16 +4,18 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"os"
 	"runtime/pprof"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/corral-go/corral/internal/profile"
+
+	"github.com/corral-go/corral/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 // What the runtime writes of a goroutine with labels is read as it was: its
 // stack, its labels, its number.

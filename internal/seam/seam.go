@@ -5,6 +5,7 @@ package seam
 
 import (
 	"context"
+	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -99,3 +100,25 @@ var (
 	Hosted    bool
 	RunHosted func(ctx context.Context, scope any, body func(ctx context.Context) error) error
 )
+
+// These are for testkit, and off until it guards a test.
+var (
+	// Watching has scopes entered from now on label their goroutines (see
+	// LabelKey), and from 2 on keep where they and their tasks come from.
+	Watching atomic.Int32
+	// Dropped is called when a future that was made meanwhile has become
+	// unreachable without a result, with the place (or nil) and the stack of its
+	// maker. It is called on the runtime's finalizer goroutine.
+	Dropped atomic.Pointer[func(name string, at *park.Place, maker []uintptr)]
+	// WasCanceled reports whether the scope or task of p has ended and had been
+	// cancelled. It does not touch channels, which may be a bubble's.
+	WasCanceled func(p *park.Place) bool
+	// Sites returns, by id, where each open scope was run and each of its tasks
+	// was spawned.
+	Sites func() map[uint64][]uintptr
+)
+
+// LabelKey is the key of the profiler label that the goroutines of a watched
+// scope carry, and what they start with a bare go statement inherits: the
+// scope's path, a "#" and its id.
+const LabelKey = "corral.scope"

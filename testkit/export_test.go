@@ -1,0 +1,4 @@
+package testkit
+
+// RunMain is Main with any function that runs tests.
+var RunMain = runMain
