@@ -2,30 +2,25 @@ package monitor
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/corral-go/corral/internal/capture"
-	"github.com/corral-go/corral/internal/executor"
 	"github.com/corral-go/corral/internal/findings"
 	"github.com/corral-go/corral/scope"
 )
 
 const (
-	deepest   = 64  // levels that are shown
-	broadest  = 500 // lines below one scope, on one level
-	errorTime = 50 * time.Millisecond
+	deepest  = 64  // levels that are shown
+	broadest = 500 // lines below one scope, on one level
 )
 
 // text writes a view. Errors of out are kept by it.
 type text struct {
-	out  *bufio.Writer
-	now  time.Time
-	hung bool // an Error method of the program's did not return
+	out *bufio.Writer
+	now time.Time
 }
 
 func (t *text) view(v *findings.View) {
@@ -164,37 +159,9 @@ func (t *text) cause(e *scope.CanceledError) string {
 		s += " by " + findings.Quote(e.Task)
 	}
 	if e.Reason != nil {
-		s += ": " + findings.Quote(t.errorText(e.Reason))
+		s += ": " + findings.Quote(findings.ErrorText(e.Reason))
 	}
 	return s
-}
-
-// errorText calls the Error method of an error that may be the program's, and
-// may hang: it gets a moment, and if that is not enough, no other is called.
-func (t *text) errorText(err error) string {
-	kind := fmt.Sprintf("%T", err)
-	switch kind {
-	case "*errors.errorString", "*fmt.wrapError", "*fmt.wrapErrors", "context.deadlineExceededError":
-		return err.Error() // what they return is there already
-	}
-	if t.hung {
-		return kind
-	}
-	said := make(chan string, 1)
-	executor.Detach(func() {
-		s := kind + ", whose Error method panics"
-		capture.Call(context.Background(), capture.Func(func(context.Context) error { s = err.Error(); return nil }))
-		said <- s
-	})
-	patience := time.NewTimer(errorTime)
-	defer patience.Stop()
-	select {
-	case s := <-said:
-		return s
-	case <-patience.C:
-		t.hung = true
-		return kind + ", whose Error method does not return"
-	}
 }
 
 func (t *text) line(level int, s string) {

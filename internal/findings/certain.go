@@ -68,6 +68,7 @@ func deadlock(w *waiter) Finding {
 	for at := w; ; {
 		to := at.next()
 		if len(parts) < enough {
+			f.Steps = append(f.Steps, Step{ID: at.line, Who: seam.PathOf(at.owner), Kind: at.kind, Name: shown(at)})
 			parts = append(parts, fmt.Sprintf("%s waits in %s for %s", Quote(seam.PathOf(at.owner)), object(at.kind, shown(at)), Quote(seam.PathOf(to.owner))))
 		}
 		if len(f.IDs) < maxIDs {

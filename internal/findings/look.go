@@ -16,8 +16,16 @@ var walk = seam.Walk.(func(tour))
 
 // Look looks at everything that is open in the process. With try it waits for
 // no lock that is held for long, and says what it has not seen.
-func Look(try bool) *View {
-	e := &eye{view: &View{At: time.Now()}, objects: map[objectKey]*Object{}, lists: map[like]*Finding{}}
+func Look(try bool) *View { return LookApart(try, nil) }
+
+// MaxApart is how many siblings of a name LookApart keeps apart.
+const MaxApart = 1000
+
+// LookApart is Look, but the oldest MaxApart of those that apart picks, by the id
+// of what they are in (0: nothing) and their name, are not counted with others
+// that look alike.
+func LookApart(try bool, apart func(in uint64, name string) bool) *View {
+	e := &eye{view: &View{At: time.Now()}, apart: apart, objects: map[objectKey]*Object{}, lists: map[like]*Finding{}}
 	walk(tour{Try: try, Scope: e.scope, ScopeEnd: e.scopeEnd, Task: e.task, TaskEnd: e.taskEnd, Locked: e.locked})
 	slices.SortStableFunc(e.view.Objects, func(a, b *Object) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
@@ -32,7 +40,9 @@ func Look(try bool) *View {
 // eye builds a view.
 type eye struct {
 	view    *View
-	open    []frame // where the walk is
+	apart   func(in uint64, name string) bool // nil: nobody
+	open    []frame                           // where the walk is
+	outside frame                             // of which only apart is used
 	objects map[objectKey]*Object
 	waiters []*waiter
 	idle    idleness // of the root the walk is in
@@ -49,6 +59,7 @@ type frame struct {
 	owner  any
 	line   uint64 // the task, or root scope, on whose line of execution this is
 	groups map[key]*Task
+	apart  map[string]int // how many of a name were kept apart
 }
 
 // key is what tasks have in common that look alike.
@@ -90,23 +101,47 @@ func (e *eye) scopeEnd() {
 	switch {
 	case up == nil:
 		e.suspectRoot(s)
-		e.view.Roots = merge(e.view.Roots, s)
+		e.view.Roots = merge(e.view.Roots, s, e.keepApart(nil, s.Name))
 	case up.scope == nil:
-		up.task.Scopes = merge(up.task.Scopes, s)
+		up.task.Scopes = merge(up.task.Scopes, s, e.keepApart(up, s.Name))
 	default:
-		up.scope.Scopes = merge(up.scope.Scopes, s)
+		up.scope.Scopes = merge(up.scope.Scopes, s, e.keepApart(up, s.Name))
 	}
+}
+
+// keepApart reports whether what has just been seen is to stand by itself; up is
+// what it is in.
+func (e *eye) keepApart(up *frame, name string) bool {
+	if e.apart == nil {
+		return false
+	}
+	in := uint64(0)
+	if up == nil {
+		up = &e.outside
+	} else if up.scope != nil {
+		in = up.scope.ID
+	} else {
+		in = up.task.ID
+	}
+	if up.apart[name] == MaxApart || !e.apart(in, name) {
+		return false
+	}
+	if up.apart == nil {
+		up.apart = map[string]int{}
+	}
+	up.apart[name]++
+	return true
 }
 
 func (e *eye) task(t *scope.TaskSnapshot, at *seam.Sight) bool {
 	e.view.Tasks++
-	e.suspectTask(t, at)
-	f := frame{task: Task{Count: 1, ID: t.ID, Name: t.Name, State: t.State, Began: t.Started, Span: t.Span}, owner: at.Owner, line: t.ID}
+	f := frame{task: Task{Count: 1, ID: t.ID, Name: t.Name, State: t.State, Began: t.Started, Span: t.Span, Cause: causeOf(t, at, e.top().scope)}, owner: at.Owner, line: t.ID}
 	if at.Waits {
 		e.count(at)
 		e.note(t.ID, at)
 		f.wait = *waitOf(at)
 	}
+	e.suspectTask(t, at, f.task.Cause)
 	e.open = append(e.open, f)
 	return true
 }
@@ -122,12 +157,10 @@ func (e *eye) taskEnd() {
 		k.shape = mix(k.shape, s.shape, uint64(s.Count))
 	}
 	up := e.top()
-	if like := up.groups[k]; like != nil {
+	alone := e.keepApart(up, t.Name)
+	if like := up.groups[k]; like != nil && !alone {
 		like.add(t, f.wait.Since)
 		return
-	}
-	if up.groups == nil {
-		up.groups = map[key]*Task{}
 	}
 	group := f.task
 	group.Path = seam.PathOf(f.owner)
@@ -136,7 +169,12 @@ func (e *eye) taskEnd() {
 		w := f.wait
 		group.Wait = &w
 	}
-	up.groups[k] = &group
+	if !alone {
+		if up.groups == nil {
+			up.groups = map[key]*Task{}
+		}
+		up.groups[k] = &group
+	}
 	up.scope.Tasks = append(up.scope.Tasks, &group)
 }
 
@@ -206,10 +244,13 @@ func (e *eye) count(at *seam.Sight) {
 }
 
 // merge adds s to scopes that stand side by side.
-func merge(list []*Scope, s *Scope) []*Scope {
+func merge(list []*Scope, s *Scope, alone bool) []*Scope {
+	if s.alone = alone; alone {
+		return append(list, s)
+	}
 	// Most look like the one before, and a list of all that differ could be long.
 	for _, like := range list[max(0, len(list)-16):] {
-		if like.shape == s.shape {
+		if like.shape == s.shape && !like.alone {
 			like.Count++
 			if s.Opened.Before(like.Opened) {
 				like.Opened = s.Opened

@@ -65,9 +65,10 @@ func (e *eye) passedOn(cause *scope.CanceledError) bool {
 }
 
 // suspectTask is called when the walk comes to a task.
-func (e *eye) suspectTask(t *scope.TaskSnapshot, at *seam.Sight) {
+func (e *eye) suspectTask(t *scope.TaskSnapshot, at *seam.Sight, cause *scope.CanceledError) {
 	e.idle.see(at)
-	if since := canceledAt(t, at, e.top().scope); !since.IsZero() && e.view.At.Sub(since) > LongCancel {
+	if cause != nil && e.view.At.Sub(cause.At) > LongCancel {
+		since := cause.At
 		what := strconv.FormatUint(e.top().scope.ID, 10) + "/" + t.Name
 		e.suspect(Lingering, what, since, t.ID, func() string {
 			text := "task " + Quote(seam.PathOf(at.Owner)) + " was cancelled and has not ended"
@@ -84,18 +85,15 @@ func (e *eye) suspectTask(t *scope.TaskSnapshot, at *seam.Sight) {
 	}
 }
 
-// canceledAt is when a task that runs was cancelled; zero if it was not.
-func canceledAt(t *scope.TaskSnapshot, at *seam.Sight, in *Scope) time.Time {
+// causeOf is why a task that runs was cancelled; nil if it was not.
+func causeOf(t *scope.TaskSnapshot, at *seam.Sight, in *Scope) *scope.CanceledError {
 	if t.State != scope.Canceling {
-		return time.Time{}
+		return nil
 	}
 	if in.Cause != nil {
-		return in.Cause.At
+		return in.Cause
 	}
-	if cause := scope.CauseOf(seam.ContextOf(at.Owner)); cause != nil {
-		return cause.At
-	}
-	return time.Time{}
+	return scope.CauseOf(seam.ContextOf(at.Owner))
 }
 
 // idleness is whether anything goes on in a root scope.

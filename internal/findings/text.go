@@ -15,7 +15,7 @@ const maxText = 512
 // invisible characters and invalid UTF-8 escaped, so that it cannot pass for
 // something else, or steer a terminal.
 func Quote(s string) string {
-	s = cut(s)
+	s = Cut(s)
 	if s == "" || strings.ContainsFunc(s, special) || !utf8.ValidString(s) {
 		return strconv.Quote(s)
 	}
@@ -26,8 +26,8 @@ func special(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-/:+*@#[]…", r)
 }
 
-// cut shortens s to maxText bytes, and says so.
-func cut(s string) string {
+// Cut shortens s to maxText bytes, and says so.
+func Cut(s string) string {
 	if len(s) <= maxText {
 		return s
 	}
@@ -39,7 +39,7 @@ func cut(s string) string {
 }
 
 // String is s in quotes, for a name that stands beside words of ours.
-func String(s string) string { return strconv.Quote(cut(s)) }
+func String(s string) string { return strconv.Quote(Cut(s)) }
 
 // object names what is waited for: its kind, and its name in quotes.
 func object(kind, name string) string {

@@ -37,6 +37,7 @@ type Scope struct {
 	Locked   bool     // more would be in it
 
 	shape uint64
+	alone bool // others are not counted with it
 }
 
 // A Task is a task, and those of its siblings that look alike: same name, same
@@ -49,7 +50,8 @@ type Task struct {
 	State  scope.State
 	Began  time.Time // the earliest; zero: it has not
 	Span   trace.SpanContext
-	Wait   *Wait // nil: it runs
+	Wait   *Wait                // nil: it runs
+	Cause  *scope.CanceledError // nil: it was not cancelled
 	Scopes []*Scope
 	Locked bool // more would be in it
 
@@ -81,8 +83,17 @@ type Finding struct {
 	Since   time.Time // zero: not known
 	Count   int       // how many of its kind look alike; Text is of the first
 	IDs     []uint64  // of some of the tasks and scopes it is about
+	Steps   []Step    // of a cycle, or its beginning: each waits for the next one's Who
 
 	size int // of a cycle
+}
+
+// A Step is one wait in a cycle.
+type Step struct {
+	ID   uint64
+	Who  string // a path
+	Kind string // of the wait
+	Name string
 }
 
 // Kind is a kind of finding.
