@@ -84,6 +84,7 @@ func deadlock(w *waiter) Finding {
 	}
 	f.Text = strings.Join(parts, "; ")
 	if f.size > enough {
+		f.More = true
 		f.Text += fmt.Sprintf("; and so on, %d tasks in all", f.size)
 	}
 	return f

@@ -97,6 +97,7 @@ func (e *eye) scope(s *scope.Snapshot, at *seam.Sight) bool {
 func (e *eye) scopeEnd() {
 	s := e.pop().scope
 	s.shape = shapeOf(s)
+	s.Inside = inside(s.Tasks, s.Scopes)
 	up := e.top()
 	switch {
 	case up == nil:
@@ -163,6 +164,7 @@ func (e *eye) taskEnd() {
 		return
 	}
 	group := f.task
+	group.Inside = inside(nil, t.Scopes)
 	group.Path = seam.PathOf(f.owner)
 	group.shape = maphash.Comparable(seed, k)
 	if f.wait.Kind != "" {

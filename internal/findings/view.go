@@ -35,6 +35,7 @@ type Scope struct {
 	Tasks    []*Task
 	Scopes   []*Scope // opened in the body
 	Locked   bool     // more would be in it
+	Inside   Tally    // of the first one
 
 	shape uint64
 	alone bool // others are not counted with it
@@ -53,9 +54,30 @@ type Task struct {
 	Wait   *Wait                // nil: it runs
 	Cause  *scope.CanceledError // nil: it was not cancelled
 	Scopes []*Scope
-	Locked bool // more would be in it
+	Locked bool  // more would be in it
+	Inside Tally // of the oldest
 
 	shape uint64
+}
+
+// A Tally is how much is in a scope or task, however deep, itself not counted.
+type Tally struct{ Scopes, Tasks int }
+
+// plus adds n scopes or tasks with what is in each of them.
+func (t Tally) plus(n int, each Tally) Tally {
+	return Tally{t.Scopes + n*each.Scopes, t.Tasks + n*each.Tasks}
+}
+
+func inside(tasks []*Task, scopes []*Scope) (t Tally) {
+	for _, k := range tasks {
+		t = t.plus(k.Count, k.Inside)
+		t.Tasks += k.Count
+	}
+	for _, s := range scopes {
+		t = t.plus(s.Count, s.Inside)
+		t.Scopes += s.Count
+	}
+	return t
 }
 
 // Wait is what a task, or tasks that look alike, wait for.
@@ -83,7 +105,8 @@ type Finding struct {
 	Since   time.Time // zero: not known
 	Count   int       // how many of its kind look alike; Text is of the first
 	IDs     []uint64  // of some of the tasks and scopes it is about
-	Steps   []Step    // of a cycle, or its beginning: each waits for the next one's Who
+	Steps   []Step    // of a cycle: each waits for the next one's Who, the last for the first's
+	More    bool      // Steps has the beginning only
 
 	size int // of a cycle
 }
