@@ -21,6 +21,7 @@ var hung atomic.Int32
 // Answer is what became of a call of the program's code.
 type Answer int
 
+// The answers.
 const (
 	Returned Answer = iota
 	Panicked        // or ended its goroutine

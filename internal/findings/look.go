@@ -117,11 +117,12 @@ func (e *eye) keepApart(up *frame, name string) bool {
 		return false
 	}
 	in := uint64(0)
-	if up == nil {
+	switch {
+	case up == nil:
 		up = &e.outside
-	} else if up.scope != nil {
+	case up.scope != nil:
 		in = up.scope.ID
-	} else {
+	default:
 		in = up.task.ID
 	}
 	if up.apart[name] == MaxApart || !e.apart(in, name) {

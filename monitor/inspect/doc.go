@@ -36,6 +36,7 @@
 //	lag.json            how long goroutines that are ready wait to run
 //	waits.json          who waits for whom; deadlocks
 //	findings.json       what is wrong, or looks so
+//	stack.txt?id=ID     where the goroutine of a task is; one at a time, once a second
 //	dump.txt            what monitor.Dump writes
 //	schema.json         JSON Schema of these answers, version 1
 //

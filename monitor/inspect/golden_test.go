@@ -4,79 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/monitor/inspect"
-	"github.com/corral-go/corral/scope"
-	csync "github.com/corral-go/corral/sync"
-	"github.com/corral-go/corral/task"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// hostile are names that want to be markup, steer a terminal, pass for something
-// else, or be too much.
-var hostile = []string{
-	"<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "&lt;b&gt;", "\"'`", "javascript:alert(1)",
-	"\x1b[2J\x1b[1;31mred", "\u009b31mcsi", "two\nlines", "\u202egnirts", "zero\u200bwidth", "bad\xff\xfeutf", "nul\x00", "\u2028", "\U000e0041tag",
-	"naïve_Näme ✓ 漢字 🙂", strings.Repeat("long", 1000), "{{7*7}}", "$trace_id{trace_id}", "../../etc/passwd", "a/b",
-}
-
-// busy fills a scope with one of everything.
-func busy(ctx context.Context) error {
-	jobs := csync.NewQueue[int](0, csync.Name("jobs"))
-	for range 97 {
-		scope.Go(ctx, func(ctx context.Context) error { _, err := jobs.Get(ctx); return err }, scope.Name("worker"))
-	}
-	for range 3 {
-		scope.Go(ctx, func(ctx context.Context) error {
-			return scope.Run(ctx, func(ctx context.Context) error {
-				scope.Go(ctx, forever, scope.Name("read"))
-				return forever(ctx)
-			}, scope.Name("conn"), scope.Shield(), scope.Timeout(time.Hour), scope.MoveOn())
-		}, scope.Name("handler"))
-	}
-	scope.Go(ctx, func(ctx context.Context) error { // cancelled, and has not ended
-		return scope.Run(ctx, func(ctx context.Context) error {
-			scope.Go(ctx, func(ctx context.Context) error {
-				return scope.Shielded(ctx, time.Minute, sleep(30*time.Second))
-			}, scope.Name("flush"))
-			time.Sleep(time.Millisecond)
-			inner := &scope.CanceledError{Kind: scope.KindDeadline, Scope: "client/call", At: time.Now()}
-			scope.From(ctx).Cancel(fmt.Errorf("the user left: %w", inner), scope.By(ctx))
-			return nil
-		}, scope.Name("request"))
-	}, scope.Name("request"))
-	one := scope.Go(ctx, func(context.Context) error { time.Sleep(30 * time.Second); return nil }, scope.Name("stubborn"))
-	time.Sleep(2 * time.Millisecond)
-	one.Cancel(errors.New("not needed any more"))
-
-	ready := make(chan struct{})
-	var a, b *scope.Child
-	a = scope.Go(ctx, func(ctx context.Context) error { <-ready; return b.Wait(ctx) }, scope.Name("a"))
-	b = scope.Go(ctx, func(ctx context.Context) error { <-ready; return a.Wait(ctx) }, scope.Name("b"))
-	close(ready)
-	made := make(chan *task.Future[int], 1)
-	scope.Go(ctx, func(ctx context.Context) error { made <- task.NewFuture[int](ctx, task.Name("reply")); return nil }, scope.Name("maker"))
-	lost := <-made
-	scope.Go(ctx, func(ctx context.Context) error { _, err := lost.Wait(ctx); return err }, scope.Name("waiter"))
-	for _, name := range hostile {
-		q := csync.NewQueue[int](0, csync.Name(name))
-		scope.Go(ctx, func(ctx context.Context) error { _, err := q.Get(ctx); return err }, scope.Name(name))
-	}
-	return nil
-}
 
 var watched = []inspect.Option{
 	inspect.TraceURL("https://trace.example.org/trace/{trace_id}?span={span_id}"),

@@ -47,6 +47,7 @@ type handler struct {
 	views   keeper[*findings.View]
 	answers keeper[answer]
 	turn    chan struct{} // whoever walks through the tree has put something in
+	stacks  seldom
 }
 
 // answer is what is sent.
@@ -102,11 +103,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.screen(w, r, name, s)
 		return
 	}
-	if name == "dump.txt" {
+	switch name {
+	case "dump.txt":
 		h.dump(w, r)
-		return
+	case "stack.txt":
+		h.stack(w, r)
+	default:
+		serveFile(w, r, name)
 	}
-	serveFile(w, r, name)
 }
 
 // harden sets what a browser needs to know: nothing from elsewhere, nothing

@@ -18,8 +18,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/monitor/inspect"
+	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
@@ -314,12 +319,12 @@ func TestTreeParameters(t *testing.T) {
 	})
 }
 
-// A hundred thousand tasks that differ make no larger an answer than is allowed.
+// Fifty thousand tasks of which most differ make no larger an answer than is allowed.
 func TestAnswersAreLimited(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a hundred thousand tasks")
+		t.Skip("fifty thousand tasks")
 	}
-	crowd(t, 100_000, 50_000, func(ctx context.Context) {
+	crowd(t, 50_000, 10_000, func(ctx context.Context) {
 		h := inspect.Handler()
 		for what, most := range map[string]int{
 			"tree.json": 1000, "tree.json?limit=5000": 5000, "waits.json": 1000, "waits.json?limit=5000": 5000, "queues.json": 1000, "cancellations.json": 1000,
@@ -333,7 +338,7 @@ func TestAnswersAreLimited(t *testing.T) {
 				Truncated bool
 			}
 			require.NoError(t, json.Unmarshal(w.Body.Bytes(), &head))
-			require.GreaterOrEqual(t, head.Tasks, 100_000)
+			require.GreaterOrEqual(t, head.Tasks, 50_000)
 			require.Equal(t, what != "findings.json" && what != "cancellations.json", head.Truncated, what)
 		}
 	})
@@ -379,12 +384,133 @@ func TestConcurrent(t *testing.T) {
 					if err == nil {
 						res.Body.Close()
 					}
-					if err != nil || res.StatusCode != 200 {
+					if err != nil || res.StatusCode != http.StatusOK {
 						t.Errorf("%s: %v", what, err)
 					}
 				}
 			})
 		}
 		all.Wait()
+	})
+}
+
+//go:noinline
+func parkHere(ctx context.Context) error { return forever(ctx) }
+
+// The stack of a task is found, by what it runs; and not twice within a second.
+func TestStack(t *testing.T) {
+	looked(t, 0, func(ctx context.Context) error {
+		scope.Go(ctx, parkHere, scope.Name("parked"))
+		return nil
+	}, func(t *testing.T) {
+		h := inspect.Handler()
+		id := field(t, get(t, h, "tree.json"), "nodes", 0, "children", 0, "id")
+		target := fmt.Sprintf("/stack.txt?id=%.0f", id)
+		w := serve(h, local("GET", target))
+		require.Equal(t, 200, w.Code)
+		require.Contains(t, w.Body.String(), "inspect_test.parkHere\n")
+		require.Equal(t, http.StatusTooManyRequests, serve(h, local("GET", target)).Code)
+		time.Sleep(time.Second)
+		require.Equal(t, 200, serve(h, local("GET", target)).Code)
+		time.Sleep(time.Second)
+	})
+}
+
+// While a Monitor labels goroutines, each task's own is found.
+func TestStackOfOneTask(t *testing.T) {
+	var ids []uint64
+	looked(t, 0, func(ctx context.Context) error {
+		m := monitor.New(monitor.OnLag(time.Hour, func(monitor.Report) {}))
+		scope.Go(ctx, m.Run, scope.Background())
+		synctest.Wait()
+		for range 2 {
+			ids = append(ids, scope.Go(ctx, parkHere).ID())
+		}
+		return nil
+	}, func(t *testing.T) {
+		h := inspect.Handler()
+		for _, id := range ids {
+			w := serve(h, local("GET", fmt.Sprintf("/stack.txt?id=%d", id)))
+			require.Equal(t, 200, w.Code)
+			require.True(t, strings.HasPrefix(w.Body.String(), "1:\n"), w.Body.String())
+			require.Equal(t, 1, strings.Count(w.Body.String(), "inspect_test.parkHere\n"))
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+// A tree that is very deep is shown as far as people look, and from anywhere.
+func TestDeepTree(t *testing.T) {
+	var nest func(ctx context.Context, n int) error
+	var middle uint64
+	nest = func(ctx context.Context, n int) error {
+		if n == 0 {
+			return forever(ctx)
+		}
+		return scope.Run(ctx, func(ctx context.Context) error {
+			if n == 100 {
+				middle = scope.From(ctx).Snapshot().ID
+			}
+			return nest(ctx, n-1)
+		}, scope.Name("deeper"))
+	}
+	looked(t, 0, func(ctx context.Context) error {
+		scope.Go(ctx, func(ctx context.Context) error { return nest(ctx, 2000) }, scope.Name("diver"))
+		return nil
+	}, func(t *testing.T) {
+		depth := func(n any) (d int) {
+			for ; n != nil; d++ {
+				m := n.(map[string]any)
+				if m["children"] == nil {
+					return d + 1
+				}
+				n = field(t, m, "children", 0)
+			}
+			return d
+		}
+		h := inspect.Handler()
+		tree := get(t, h, "tree.json")
+		require.Equal(t, 64, depth(field(t, tree, "nodes", 0)))
+		require.Equal(t, true, tree["truncated"])
+		require.EqualValues(t, 2001, tree["scopes"])
+		tree = get(t, h, fmt.Sprintf("tree.json?in=%d", middle))
+		require.EqualValues(t, 99, field(t, tree, "nodes", 0, "scopes"))
+		require.LessOrEqual(t, len(field(t, tree, "nodes", 0, "path").(string)), 520)
+		time.Sleep(time.Second)
+	})
+}
+
+// What is recorded carries its trace and span.
+func TestSpans(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))))
+	require.NoError(t, err)
+	require.NoError(t, scope.Run(otelx.NewContext(context.Background(), inst), func(ctx context.Context) error {
+		tree := get(t, inspect.Handler(), "tree.json")
+		want := trace.SpanContextFromContext(ctx)
+		require.True(t, want.IsValid())
+		require.Equal(t, want.TraceID().String(), field(t, tree, "nodes", 0, "span", "trace_id"))
+		require.Equal(t, want.SpanID().String(), field(t, tree, "nodes", 0, "span", "span_id"))
+		return nil
+	}))
+}
+
+func TestLag(t *testing.T) {
+	m := monitor.New()
+	looked(t, 0, func(ctx context.Context) error {
+		scope.Go(ctx, m.Run, scope.Background())
+		return nil
+	}, func(t *testing.T) {
+		time.Sleep(time.Second)
+		lag := get(t, inspect.Handler(inspect.Lag("main", m)), "lag.json")
+		require.Equal(t, "main", field(t, lag, "monitors", 0, "name"))
+		require.Positive(t, field(t, lag, "monitors", 0, "samples"))
+		require.Positive(t, field(t, lag, "runtime", "procs"))
+		total := 0.0
+		for _, b := range field(t, lag, "runtime", "histogram").([]any) {
+			total += field(t, b, "count").(float64)
+		}
+		require.Positive(t, total)
+		time.Sleep(time.Second)
 	})
 }

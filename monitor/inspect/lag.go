@@ -46,8 +46,16 @@ var bounds = []float64{1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, .00
 
 func (c *config) lag(v *findings.View, _ query) (any, bool) {
 	out := &lag{head: c.head("lag", v), Monitors: []monitorLag{}}
+	for _, m := range c.monitors {
+		s := m.Stats()
+		out.Monitors = append(out.Monitors, monitorLag{
+			clean(m.name), s.Samples, s.Last, s.Mean, s.Max, s.LagP50.Seconds(), s.LagP99.Seconds(), s.LagMax.Seconds(), s.Window.Seconds(),
+		})
+	}
 	samples := []metrics.Sample{
-		{Name: "/sched/gomaxprocs:threads"}, {Name: "/sched/goroutines:goroutines"}, {Name: "/sched/goroutines/runnable:goroutines"},
+		{Name: "/sched/gomaxprocs:threads"},
+		{Name: "/sched/goroutines:goroutines"},
+		{Name: "/sched/goroutines/runnable:goroutines"},
 		{Name: "/sched/latencies:seconds"},
 	}
 	metrics.Read(samples)

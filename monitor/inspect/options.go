@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/corral-go/corral/monitor"
 )
 
 // Option shapes the Handler. A nil Option is ignored.
@@ -14,16 +16,24 @@ type (
 	authorizeOption func(*http.Request) bool
 	traceURLOption  string
 	watchOption     watch
+	lagOption       named
 )
 
 func (authorizeOption) applyInspect() {}
 func (traceURLOption) applyInspect()  {}
 func (watchOption) applyInspect()     {}
+func (lagOption) applyInspect()       {}
 
 // watch is a [Watch].
 type watch struct {
 	name string
 	read func() Level
+}
+
+// named is a Monitor; see [Lag].
+type named struct {
+	name string
+	*monitor.Monitor
 }
 
 // Authorize says who may look, in place of the default (see the package's doc):
@@ -91,11 +101,21 @@ func Watch(name string, read func() Level) Option {
 	return watchOption{name, read}
 }
 
+// Lag shows what m has measured on the screen of the scheduler's lag, beside what
+// the runtime says of itself. Nobody but its owner runs m. It panics if m is nil.
+func Lag(name string, m *monitor.Monitor) Option {
+	if m == nil {
+		panic("inspect: Lag with a nil Monitor: pass one that somebody runs, or leave it out")
+	}
+	return lagOption{name, m}
+}
+
 // config is what the options come to.
 type config struct {
 	allow    func(*http.Request) bool
 	traceURL string
 	watches  []watch
+	monitors []named
 }
 
 func configOf(opts []Option) config {
@@ -108,6 +128,8 @@ func configOf(opts []Option) config {
 			c.traceURL = string(o)
 		case watchOption:
 			c.watches = append(c.watches, watch(o))
+		case lagOption:
+			c.monitors = append(c.monitors, named(o))
 		}
 	}
 	return c

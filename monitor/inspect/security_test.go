@@ -17,7 +17,7 @@ import (
 )
 
 var everything = []string{
-	"", "app.js", "style.css", "tree.json", "scope.json?id=1", "queues.json", "cancellations.json", "lag.json", "waits.json", "findings.json",
+	"", "app.js", "style.css", "tree.json", "scope.json?id=1", "queues.json", "cancellations.json", "lag.json", "waits.json", "findings.json", "stack.txt?id=1",
 	"dump.txt", "schema.json", "nothing.txt", "tree.json?limit=x",
 }
 
@@ -62,7 +62,7 @@ func TestAccess(t *testing.T) {
 		"embedded elsewhere":       {"127.0.0.1:1234", "localhost", [2]string{"Sec-Fetch-Site", "cross-site"}, 403},
 	} {
 		for _, what := range everything {
-			r := httptest.NewRequest("GET", "/"+what, nil)
+			r := httptest.NewRequest(http.MethodGet, "/"+what, nil)
 			r.RemoteAddr, r.Host = c.peer, c.host
 			if c.header[0] != "" {
 				r.Header[c.header[0]] = []string{c.header[1]}
@@ -86,7 +86,7 @@ func TestAccess(t *testing.T) {
 func TestAuthorizeReplacesTheDefault(t *testing.T) {
 	h := inspect.Handler(inspect.Authorize(func(r *http.Request) bool { return r.Header.Get("Authorization") == "secret" }))
 	require.Equal(t, 403, serve(h, local("GET", "/tree.json")).Code, "also from loopback")
-	r := httptest.NewRequest("GET", "/tree.json", nil)
+	r := httptest.NewRequest(http.MethodGet, "/tree.json", nil)
 	r.RemoteAddr, r.Host = "192.0.2.1:1", "intern.example.org"
 	r.Header.Set("X-Forwarded-For", "192.0.2.7")
 	r.Header.Set("Authorization", "secret")
@@ -160,7 +160,7 @@ func TestAbsurdParameters(t *testing.T) {
 		"tree.json?in=99999999999999999999", "tree.json?open=a", "tree.json?open=1,,2", "tree.json?open=1,2,", "tree.json?shut=%00", "tree.json?open=" + long + "1",
 		"tree.json?apart=x", "tree.json?apart=/x", "tree.json?apart=-1/x", "tree.json?" + strings.Repeat("apart=1/x&", 40), "tree.json?find=" + strings.Repeat("x", 201),
 		"tree.json?unknown=1", "tree.json?%zz", "tree.json?a;b", "tree.json?find=" + strings.Repeat("x", 20000), "tree.json?id=1", "scope.json?in=1", "scope.json?id=",
-		"queues.json?sort=age", "lag.json?limit=1", "findings.json?x", "waits.json?limit=9999999", "cancellations.json?limit=-0.0", "dump.txt?limit=1",
+		"queues.json?sort=age", "lag.json?limit=1", "findings.json?x", "waits.json?limit=9999999", "cancellations.json?limit=-0.0", "dump.txt?limit=1", "stack.txt?id=x", "stack.txt?limit=1",
 		"tree.json?limit=<script>", "tree.json?%3Cscript%3E=1", "tree.json?limit=%1b%5b2J",
 	} {
 		w := serve(h, local("GET", "/"+query))
@@ -169,7 +169,7 @@ func TestAbsurdParameters(t *testing.T) {
 		require.NotContains(t, w.Body.String(), "\x1b")
 		require.Less(t, w.Body.Len(), 25000, query)
 	}
-	for _, query := range []string{"scope.json", "scope.json?id=0", "scope.json?id=18446744073709551615", "tree.json?in=18446744073709551615", "no.json", "web/", "../handler.go", "..%2f..%2fetc%2fpasswd", "index.html/x", "\x00", "web"} {
+	for _, query := range []string{"scope.json", "scope.json?id=0", "stack.txt", "stack.txt?id=0", "scope.json?id=18446744073709551615", "tree.json?in=18446744073709551615", "no.json", "web/", "../handler.go", "..%2f..%2fetc%2fpasswd", "index.html/x", "\x00", "web"} {
 		r := local("GET", "/")
 		r.URL.Path, r.URL.RawQuery, _ = strings.Cut("/"+query, "?")
 		w := serve(h, r)
@@ -251,6 +251,7 @@ func TestOptionsMisuse(t *testing.T) {
 	}
 	require.PanicsWithValue(t, "inspect: Authorize with a nil function: pass one that says who may look, or leave it out", func() { inspect.Authorize(nil) })
 	require.Panics(t, func() { inspect.Watch("x", nil) })
+	require.Panics(t, func() { inspect.Lag("x", nil) })
 }
 
 type hangs struct{ c chan struct{} }
