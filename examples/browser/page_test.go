@@ -151,6 +151,8 @@ func TestManyTasks(t *testing.T) {
 	require.Less(t, frames[len(frames)/2], 100.0, "ms between frames, half of them")
 	require.Less(t, renders[len(renders)/2], 100.0, "ms to draw an answer, half of them")
 	b.until(`document.getElementById("notice").textContent.includes("Truncated")`, patience)
+	size := eval[int](b, `fetch("tree.json?limit=5000").then((r) => r.text()).then((t) => t.length)`)
+	require.Less(t, size, 500_000, "bytes of an answer")
 	b.shot("many-tasks")
 	b.quiet()
 }

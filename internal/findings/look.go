@@ -160,7 +160,7 @@ func (e *eye) taskEnd() {
 	}
 	up := e.top()
 	alone := e.keepApart(up, t.Name)
-	if like := up.groups[k]; like != nil && !alone {
+	if like := up.groups[k]; like != nil {
 		like.add(t, f.wait.Since)
 		return
 	}
