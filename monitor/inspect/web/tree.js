@@ -262,7 +262,7 @@ export function tree(main, _, poll) {
       n.deadline ? item("Deadline", left(n.deadline)) : [], n.shielded ? item("Shield", "hides outside cancellation") : [],
       n.cause ? item("Cancelled", why(n.cause)) : [], n.tasks || n.scopes ? item("Inside", count(n.scopes || 0, "scope") + ", " + count(n.tasks || 0, "task")) : [],
       n.span ? [item("Trace", traceLink(data, n.span), " ", h("code", {}, n.span.trace_id)), item("Span", h("code", {}, n.span.span_id))] : [], item("Id", String(n.id)),
-    ].flat());
+    ].flat(Infinity));
   }
 
   async function stack(id) {
