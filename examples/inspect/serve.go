@@ -51,7 +51,14 @@ func (s *shop) pages() http.Handler {
 	mux.Handle("/debug/corral/", inspect.Handler(
 		inspect.Lag("shop", s.lag),
 		inspect.Watch("orders", func() inspect.Level {
-			return inspect.Level{Size: s.orders.Len(), Capacity: capacity}
+			q := s.orders.Stats()
+			return inspect.Level{
+				Size: q.Len, Capacity: q.MaxSize, Peak: q.Peak, Waiting: q.WaitingPutters + q.WaitingGetters, Oldest: q.OldestAge,
+			}
+		}),
+		inspect.Watch("payments", func() inspect.Level {
+			l := s.payments
+			return inspect.Level{Size: l.Borrowed(), Capacity: l.Total(), Waiting: l.Waiters()}
 		}),
 	))
 	return mux

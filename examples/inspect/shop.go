@@ -17,15 +17,19 @@ const capacity = 64
 
 // shop is what the program's tasks share.
 type shop struct {
-	ctx    context.Context // of the scope: what is done on demand is spawned there
-	orders *csync.Queue[int]
-	lag    *monitor.Monitor
+	ctx      context.Context // of the scope: what is done on demand is spawned there
+	orders   *csync.Queue[int]
+	payments *csync.CapacityLimiter
+	lag      *monitor.Monitor
 	config
 	slow atomic.Int64 // until when workers are slow, in Unix nanoseconds
 }
 
 func newShop(ctx context.Context, cfg config) *shop {
-	return &shop{ctx: ctx, orders: csync.NewQueue[int](capacity, csync.Name("orders")), lag: monitor.New(monitor.Name("shop")), config: cfg}
+	return &shop{
+		ctx: ctx, orders: csync.NewQueue[int](capacity, csync.Name("orders")),
+		payments: csync.NewCapacityLimiter(3, csync.Name("payments")), lag: monitor.New(monitor.Name("shop")), config: cfg,
+	}
 }
 
 func (s *shop) produce(ctx context.Context) error {
@@ -51,7 +55,7 @@ func (s *shop) work(ctx context.Context) error {
 		}
 		err := scope.Run(ctx, func(ctx context.Context) error {
 			stock := task.Go(ctx, func(ctx context.Context) (int, error) { return 1, scope.Sleep(ctx, takes) }, scope.Name("stock"))
-			scope.Go(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, takes/2) }, scope.Name("payment"))
+			scope.Go(ctx, func(ctx context.Context) error { return s.pay(ctx, takes/2) }, scope.Name("payment"))
 			_, err := stock.Wait(ctx)
 			return err
 		}, scope.Name("order"), scope.Timeout(10*time.Second))
@@ -59,6 +63,14 @@ func (s *shop) work(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// pay has three pay at a time.
+func (s *shop) pay(ctx context.Context, takes time.Duration) error {
+	if err := s.payments.Acquire(ctx); err != nil {
+		return err
+	}
+	return errors.Join(scope.Sleep(ctx, takes), s.payments.Release(ctx))
 }
 
 // connection waits for what never comes.

@@ -63,7 +63,10 @@ func ExampleTraceURL() {
 func ExampleWatch() {
 	jobs := csync.NewQueue[string](8, csync.Name("jobs"))
 	h := inspect.Handler(inspect.Watch("jobs", func() inspect.Level {
-		return inspect.Level{Size: jobs.Len(), Capacity: jobs.MaxSize()}
+		s := jobs.Stats()
+		return inspect.Level{
+			Size: s.Len, Capacity: s.MaxSize, Peak: s.Peak, Waiting: s.WaitingPutters + s.WaitingGetters, Oldest: s.OldestAge,
+		}
 	}))
 	_ = jobs.TryPut(context.Background(), "job")
 

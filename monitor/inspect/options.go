@@ -88,7 +88,10 @@ type Level struct {
 // can say. Nothing keeps a list of what could be watched, so name what matters:
 //
 //	inspect.Watch("jobs", func() inspect.Level {
-//		return inspect.Level{Size: jobs.Len(), Capacity: jobs.MaxSize()}
+//		s := jobs.Stats()
+//		return inspect.Level{
+//			Size: s.Len, Capacity: s.MaxSize, Peak: s.Peak, Waiting: s.WaitingPutters + s.WaitingGetters, Oldest: s.OldestAge,
+//		}
 //	})
 //
 // read is called when the screen is looked at, at most twice a second, on a
