@@ -142,25 +142,50 @@ func (s *Scope) spreadHook() {
 // spread wakes whatever waits inside the scope, after its ctx was cancelled;
 // why is what led to that. It walks with a list of its own rather than by
 // recursion, takes one lock at a time, and wakes outside the locks.
+//
+// A callback of the standard library may bring us here before the cancellation
+// has reached every context below. Whoever waits under one of those could not be
+// told from somebody behind a shield, so spread lets it come first
+// (TestSpreadWaitsForContexts).
 func (s *Scope) spread(why otelx.Release) {
 	var strands []*park.Strand
+	var late []<-chan struct{}
 	for work := []*Scope{s}; len(work) > 0; {
 		x := work[len(work)-1]
 		work = work[:len(work)-1]
 		strands = append(strands[:0], x.place.Strand)
-		x.mu.Lock()
+		late = late[:0]
+		x.lockReached()
 		for c := x.tasks; c != nil; c = c.next {
 			strands = append(strands, &c.strand)
+			if own := c.own.Load(); own != nil && own.Err() == nil && x.std.Err() != nil {
+				late = append(late, own.Context.Done())
+			}
 			work = c.innerScopes(work)
 		}
 		work = visible(x.inner, work)
 		refused := x.takeTurnsLocked()
 		x.mu.Unlock()
+		for _, done := range late {
+			<-done
+		}
 		for _, strand := range strands {
 			strand.Poke(why)
 		}
 		x.refuse(refused)
 	}
+}
+
+// lockReached takes the scope's lock once the cancellation of what is around it
+// has reached it, if it has no hook of its own that will come.
+func (s *Scope) lockReached() {
+	s.mu.Lock()
+	if s.phase == made || !s.follows || s.std.Err() != nil {
+		return
+	}
+	s.mu.Unlock()
+	<-s.std.Done()
+	s.mu.Lock()
 }
 
 // visible appends the scopes of a list that outside cancellation reaches.

@@ -46,6 +46,7 @@ type Scope struct {
 	std     context.Context   // the scope's own cancellation
 	stop    context.CancelCauseFunc
 	free    context.CancelFunc // of the fixed deadline, or nil
+	follows bool               // std is cancelled with the ctx around it, and nothing else tells
 	due     *CanceledError     // the cause of the fixed deadline, or nil
 	ends    time.Time          // the earliest fixed deadline that applies inside
 	watch   *watch             // for testkit; see there
@@ -301,6 +302,7 @@ func (s *Scope) begin(base context.Context, shielded bool) {
 	if s.timeout != nil {
 		s.deadline = earliest(s.deadline, s.opened.Add(*s.timeout))
 	}
+	s.follows = !shielded && s.up != nil && s.covered()
 	watch := !shielded && !s.covered()
 	if !s.deadline.IsZero() {
 		s.due = s.deadlineCause(s.deadline)
