@@ -46,19 +46,24 @@ func (l leave) linger(ctx context.Context) error {
 	return scope.Shielded(ctx, time.Hour, func(ctx context.Context) error { _, err := l.Wait(ctx); return err })
 }
 
-// run runs a program for as long as the test takes.
+// run runs a program for as long as the test takes, with spans.
 func run(t *testing.T, build func(ctx context.Context, l leave)) *program {
+	t.Helper()
+	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider()))
+	require.NoError(t, err)
+	return runIn(otelx.NewContext(context.Background(), inst), t, build)
+}
+
+func runIn(base context.Context, t *testing.T, build func(ctx context.Context, l leave)) *program {
 	t.Helper()
 	p := &program{}
 	l := leave{task.NewFuture[int](context.Background(), task.Name("leave"))}
-	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider()))
-	require.NoError(t, err)
 	ready := make(chan struct{})
 	done := make(chan error)
 	s := scope.New(scope.Name("service"))
 	m := monitor.New(monitor.Name("main"))
 	go func() {
-		done <- s.Run(otelx.NewContext(context.Background(), inst), func(ctx context.Context) error {
+		done <- s.Run(base, func(ctx context.Context) error {
 			p.ctx = ctx
 			scope.Go(ctx, m.Run, scope.Name("monitor"), scope.Background())
 			build(ctx, l)

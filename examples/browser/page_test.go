@@ -15,7 +15,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
-	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
@@ -123,12 +122,7 @@ func TestHostileNames(t *testing.T) {
 
 // A hundred thousand tasks of thousands of names: few elements, short turns.
 func TestManyTasks(t *testing.T) {
-	p := run(t, func(ctx context.Context, _ leave) {
-		off, err := otelx.New(otelx.WithLevel(otelx.LevelOff)) // spans of them all would take most of the time
-		if err != nil {
-			panic(err)
-		}
-		ctx = otelx.NewContext(ctx, off)
+	p := runIn(context.Background(), t, func(ctx context.Context, _ leave) { // spans of them all would take most of the time
 		for i := range 100_000 {
 			scope.Go(ctx, forever, scope.Name(fmt.Sprintf("task %d", i%20_000)))
 		}
