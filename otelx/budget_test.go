@@ -14,6 +14,7 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/task"
 )
 
 // count returns the value of a counter for one attribute value.
@@ -238,6 +239,33 @@ func TestLeavesBelowAUsersSpan(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{"a": 5, "b": 5, "c": 5}, below)
 	})
+}
+
+// A span of the user's own that has ended is no parent any more, inside a task
+// or outside of all (R81).
+func TestLeavesBelowASpanThatHasEnded(t *testing.T) {
+	ctx, r := record(t, false)
+	mine := r.tracers.Tracer("mine")
+	q := csync.NewQueue[int](0, csync.Name("q"))
+	outside, span := mine.Start(ctx, "outside")
+	span.End()
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		inside, span := mine.Start(ctx, "inside")
+		span.End()
+		_ = q.Put(inside, 1)
+		return nil
+	}, scope.Name("s"))
+	require.Equal(t, []string{"inside"}, r.linked(r.one("put q")))
+	require.False(t, r.one("put q").Parent().IsValid())
+	_, _ = q.Get(outside)
+	require.Equal(t, []string{"outside", "inside"}, r.linked(r.one("get q")))
+	require.False(t, r.one("get q").Parent().IsValid())
+
+	_ = task.NewFuture[int](outside, task.Name("late")).SetResult(1)
+	require.Equal(t, []string{"outside"}, r.linked(r.one("future late")))
+	_ = scope.Run(outside, fails(nil), scope.Name("late"))
+	require.Equal(t, []string{"outside"}, r.linked(r.one("scope late")))
+	require.False(t, r.one("scope late").Parent().IsValid())
 }
 
 // LevelBlocking leaves out what neither blocked nor failed, and counts it.

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
@@ -413,6 +415,7 @@ func TestCriticalPathIsBounded(t *testing.T) {
 		_ = scope.Run(ctx, func(ctx context.Context) error {
 			to, from := csync.NewQueue[int](0), csync.NewQueue[int](0)
 			scope.Go(ctx, func(ctx context.Context) error {
+				defer func() { require.LessOrEqual(t, otelx.Depth(park.PlaceOf(ctx).Strand.Track()), 256) }()
 				for i := range rounds {
 					_ = scope.Sleep(ctx, 3)
 					_ = to.Put(ctx, i)

@@ -71,6 +71,19 @@ var exceptions = map[string]struct {
 			return nil
 		}, scope.Name("s"), scope.Supervise(func(error) {}))
 	}, []string{"WARN task t *errors.errorString: boom"}},
+	"from hand to hand": {func(ctx context.Context) error {
+		return scope.Run(ctx, func(ctx context.Context) error {
+			f := task.NewFuture[error](ctx)
+			scope.Go(ctx, func(ctx context.Context) error {
+				return f.SetResult(scope.Run(ctx, fails(errBoom), scope.Name("inner")))
+			}, scope.Name("maker"))
+			scope.Go(ctx, func(ctx context.Context) error {
+				err, _ := f.Wait(ctx)
+				return fmt.Errorf("from the maker: %w", err)
+			}, scope.Name("taker"))
+			return nil
+		}, scope.Name("s"))
+	}, []string{"ERROR scope inner *errors.errorString: boom"}},
 	"one value, two failures": {func(ctx context.Context) error {
 		return scope.Run(ctx, func(ctx context.Context) error {
 			a := scope.Go(ctx, fails(errBoom), scope.Name("a"))

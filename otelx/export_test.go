@@ -29,3 +29,13 @@ func MetricRows() (rows []MetricRow) {
 }
 
 const MaxSets, Others, Unnamed = maxSets, others, unnamed
+
+// Depth is how many segments the track's past has.
+func Depth(t *Track) (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := t.past; c != nil; c = c.before {
+		n++
+	}
+	return n
+}

@@ -164,6 +164,9 @@ var modes = map[string]func(t *testing.T) ([]otelx.Option, func()){
 	"a logger provider that panics": func(*testing.T) ([]otelx.Option, func()) {
 		return []otelx.Option{otelx.WithLoggerProvider(panickingLoggers{})}, func() {}
 	},
+	"a logger that panics when asked": func(*testing.T) ([]otelx.Option, func()) {
+		return []otelx.Option{otelx.WithLoggerProvider(sdklog.NewLoggerProvider(sdklog.WithProcessor(panickingFilter{})))}, func() {}
+	},
 	"a log processor that panics": func(*testing.T) ([]otelx.Option, func()) {
 		return []otelx.Option{otelx.WithLoggerProvider(sdklog.NewLoggerProvider(sdklog.WithProcessor(panickingLogs{})))}, func() {}
 	},
@@ -208,6 +211,30 @@ func TestWorkIsTheSameInEveryMode(t *testing.T) {
 	}
 	require.Contains(t, results["no SDK"], "sum: 179400")
 }
+
+// R83: where the root is not sampled, the sampler is asked once, and not for
+// what is inside.
+func TestUnsampledAsksOnce(t *testing.T) {
+	asked := new(countingSampler)
+	ctx := with(t, otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(asked))))
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		q := csync.NewQueue[int](0)
+		_ = q.Put(ctx, 1)
+		scope.Go(ctx, fails(nil))
+		scope.Go(ctx, fails(nil), scope.NewRoot())
+		_ = task.NewFuture[int](ctx).SetResult(1)
+		return scope.Run(ctx, func(ctx context.Context) error { return scope.Go(ctx, fails(nil)).Wait(ctx) })
+	})
+	require.EqualValues(t, 1, asked.Load())
+}
+
+type countingSampler struct{ atomic.Int32 }
+
+func (s *countingSampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	s.Add(1)
+	return sdktrace.NeverSample().ShouldSample(p)
+}
+func (*countingSampler) Description() string { return "never, and counts" }
 
 // No lock of ours is held while the SDK is called: a processor may look at the
 // tree, cancel, and use the queue.
@@ -322,6 +349,10 @@ func (panickingLogs) OnEmit(context.Context, *sdklog.Record) error           { p
 func (panickingLogs) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }
 func (panickingLogs) Shutdown(context.Context) error                         { return nil }
 func (panickingLogs) ForceFlush(context.Context) error                       { return nil }
+
+type panickingFilter struct{ panickingLogs }
+
+func (panickingFilter) Enabled(context.Context, sdklog.EnabledParameters) bool { panic("Enabled") }
 
 type logHook struct {
 	*logs

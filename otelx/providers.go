@@ -51,15 +51,18 @@ func (inst *Instrumentation) tracer(ctx context.Context) *Tracer {
 		return nil
 	}
 	span := trace.SpanFromContext(ctx)
-	recording := span.IsRecording()
-	if sc := span.SpanContext(); sc.IsValid() && !recording && !sc.IsRemote() {
-		return nil
+	local := span.IsRecording()
+	if sc := span.SpanContext(); sc.IsValid() && !local && !sc.IsRemote() {
+		if !sc.IsSampled() {
+			return nil
+		}
+		local = true // it has ended: see over
 	}
 	if inst.fixed != nil {
 		return inst.fixed
 	}
 	var tp trace.TracerProvider
-	if recording {
+	if local {
 		tp = span.TracerProvider()
 	} else {
 		tp = otel.GetTracerProvider()

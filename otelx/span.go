@@ -70,6 +70,9 @@ type spanParts struct {
 
 func (t *Tracer) start(ctx context.Context, span *Span, s *SpanStart) context.Context {
 	defer t.rescue()
+	if !s.NewRoot && over(ctx) {
+		s.NewRoot = true
+	}
 	parts := new(spanParts)
 	opts := append(parts.start[:0], trace.WithTimestamp(s.At), trace.WithAttributes(s.attributes(parts.attrs[:0], t.code)...))
 	if s.NewRoot || s.Link.IsValid() {
@@ -87,6 +90,17 @@ func (t *Tracer) start(ctx context.Context, span *Span, s *SpanStart) context.Co
 	span.context, span.recording = sdk.SpanContext(), sdk.IsRecording()
 	span.span = sdk
 	return inner
+}
+
+// over reports whether the span in ctx was recorded and has ended: then nothing
+// begins inside it any more (R81).
+func over(ctx context.Context) bool {
+	span := trace.SpanFromContext(ctx)
+	if span.IsRecording() {
+		return false
+	}
+	sc := span.SpanContext()
+	return sc.IsSampled() && !sc.IsRemote()
 }
 
 func (s *SpanStart) links(parent trace.SpanContext) []trace.Link {

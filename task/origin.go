@@ -30,8 +30,8 @@ func originOf(ctx context.Context) *origin {
 		}
 		return &origin{ctx: ctx, in: p.Span, tracer: p.Tracer, made: time.Now()}
 	}
-	tracer := otelx.TracerOf(ctx)
-	if tracer == nil || !trace.SpanFromContext(ctx).IsRecording() {
+	tracer, span := otelx.TracerOf(ctx), trace.SpanFromContext(ctx)
+	if sc := span.SpanContext(); tracer == nil || !span.IsRecording() && (!sc.IsSampled() || sc.IsRemote()) {
 		return nil
 	}
 	return &origin{ctx: ctx, tracer: tracer, made: time.Now()}
