@@ -23,7 +23,7 @@ type watch struct {
 	tasks map[uint64][]uintptr // nil: not kept
 }
 
-func init() { seam.Sites, seam.WasCanceled = sites, wasCanceled }
+func init() { seam.Sites, seam.Roots, seam.BodyWait, seam.WasCanceled = sites, openRoots, bodyWait, wasCanceled }
 
 // watched returns base with the scope's label, if scopes are being watched.
 // Everything in the scope inherits the label, and so does what is started there
@@ -129,6 +129,25 @@ func sites() map[uint64][]uintptr {
 		w.mu.Unlock()
 	}
 	return all
+}
+
+func openRoots() map[uint64]any {
+	open := map[uint64]any{}
+	list, _ := roots.all(lock)
+	for _, s := range list {
+		open[s.id] = s
+	}
+	return open
+}
+
+// bodyWait returns what the body of the root scope s waits for: snapshots show
+// the waits of tasks.
+func bodyWait(s any) (m park.Mark, waits bool) {
+	what, _, _ := s.(*Scope).strand.Waiting()
+	if what == nil {
+		return m, false
+	}
+	return what.Awaited(), true
 }
 
 // wasCanceled reports whether what p stands for has ended, and was cancelled

@@ -55,7 +55,7 @@ func runBubble(t testing.TB, ctx context.Context, which func() string, body func
 	t.Helper()
 	s := scope.New(scope.Name("bubble"))
 	running := runtime.NumGoroutine()
-	w := &deadlockWatch{t: t, s: s, before: openRoots(), which: which}
+	w := &deadlockWatch{t: t, s: s, which: which}
 	timer := time.AfterFunc(ages, w.report)
 	defer timer.Stop()
 	err := s.Run(ctx, body)
@@ -75,14 +75,13 @@ const ages = 100 * 365 * 24 * time.Hour
 type deadlockWatch struct {
 	t        testing.TB
 	s        *scope.Scope
-	before   map[uint64]bool // root scopes that are not of this bubble
 	which    func() string
 	reported atomic.Bool
 }
 
 func (w *deadlockWatch) report() {
 	w.reported.Store(true)
-	roots := slices.DeleteFunc(scope.Snapshots(), func(s scope.Snapshot) bool { return w.before[s.ID] })
+	roots := []*scope.Scope{w.s}
 	text := "testkit: deadlock: everybody in the bubble waits, and nothing will end that" + naming(w.which)
 	waits := waitsIn(roots)
 	if len(waits) > 0 {
@@ -146,14 +145,6 @@ func reportLeft(t testing.TB, before int, which func() string) {
 		text += "\n\n" + describe(g)
 	}
 	t.Errorf("%s", text)
-}
-
-func openRoots() map[uint64]bool {
-	ids := map[uint64]bool{}
-	for _, s := range scope.Snapshots() {
-		ids[s.ID] = true
-	}
-	return ids
 }
 
 // repeatText says how a run can be repeated.

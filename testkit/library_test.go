@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ import (
 
 // program is a small program around one blocking operation. It checks what has
 // to hold whatever happens to its waits, and returns nil if nothing does.
-type program = func(t *testing.T, ctx context.Context) error
+type program = func(t *testing.T, ctx context.Context) error //nolint:revive // t comes first in tests
 
 // later does f after a second, in a task; at once if its sleep goes wrong.
 func later(ctx context.Context, f func(ctx context.Context) error) *scope.Child {
@@ -64,7 +65,7 @@ var programs = map[string]program{
 	"foreign ctx": foreignProgram,
 }
 
-func blockingProgram(_ *testing.T, ctx context.Context) error {
+func blockingProgram(_ *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	_, err := scope.Blocking(ctx, func() (int, error) { return 1, nil })
 	if err != nil {
 		return err
@@ -78,7 +79,7 @@ func blockingProgram(_ *testing.T, ctx context.Context) error {
 	return err
 }
 
-func scopeProgram(t *testing.T, ctx context.Context) error {
+func scopeProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	var c *scope.Child
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		c = later(ctx, func(context.Context) error { return nil })
@@ -88,7 +89,7 @@ func scopeProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func limitProgram(t *testing.T, ctx context.Context) error {
+func limitProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	var all []*scope.Child
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		for range 3 {
@@ -102,7 +103,7 @@ func limitProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func taskProgram(t *testing.T, ctx context.Context) error {
+func taskProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	var tk *task.Task[int]
 	called := false
 	err := scope.Run(ctx, func(ctx context.Context) error {
@@ -119,7 +120,7 @@ func taskProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func futureProgram(t *testing.T, ctx context.Context) error {
+func futureProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	f := task.NewFuture[int](ctx, task.Name("f"))
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		scope.Go(ctx, func(ctx context.Context) error {
@@ -139,7 +140,7 @@ func futureProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func startedProgram(t *testing.T, ctx context.Context) error {
+func startedProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	return scope.Run(ctx, func(ctx context.Context) error {
 		st := task.Start(ctx, func(ctx context.Context, started func(string) error) (int, error) {
 			if err := scope.Sleep(ctx, time.Second); err != nil {
@@ -155,7 +156,7 @@ func startedProgram(t *testing.T, ctx context.Context) error {
 	})
 }
 
-func waitProgram(t *testing.T, ctx context.Context) error {
+func waitProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	return scope.Run(ctx, func(ctx context.Context) error {
 		a := later(ctx, func(context.Context) error { return nil })
 		b := later(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, time.Second) })
@@ -170,7 +171,7 @@ func waitProgram(t *testing.T, ctx context.Context) error {
 	})
 }
 
-func completedProgram(t *testing.T, ctx context.Context) error {
+func completedProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	return scope.Run(ctx, func(ctx context.Context) error {
 		all := []*scope.Child{later(ctx, scope.Checkpoint), later(ctx, scope.Checkpoint)}
 		seen := map[int]bool{}
@@ -183,15 +184,15 @@ func completedProgram(t *testing.T, ctx context.Context) error {
 	})
 }
 
-func groupsProgram(t *testing.T, ctx context.Context) error {
-	running := 0
+func groupsProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+	var running atomic.Int32
 	work := func(ctx context.Context) (int, error) {
-		running++
-		defer func() { running-- }()
+		running.Add(1)
+		defer running.Add(-1)
 		return 7, scope.Sleep(ctx, time.Second)
 	}
 	joined := func(err error) error {
-		require.Zero(t, running, "R65: joined")
+		require.Zero(t, running.Load(), "R65: joined")
 		return err
 	}
 	_, err := wait.All(ctx, work, work)
@@ -210,9 +211,10 @@ func groupsProgram(t *testing.T, ctx context.Context) error {
 	return joined(err)
 }
 
-func joinProgram(t *testing.T, ctx context.Context) error {
+func joinProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	q := csync.NewQueue[int](0, csync.Name("q"))
-	put, done := 0, 0
+	put := 0
+	var done atomic.Int32
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		defer q.Close()
 		for i := range 2 {
@@ -223,13 +225,13 @@ func joinProgram(t *testing.T, ctx context.Context) error {
 		}
 		scope.Go(ctx, func(ctx context.Context) error {
 			return q.Process(ctx, func(ctx context.Context, _ int) error {
-				done++
+				done.Add(1)
 				return scope.Sleep(ctx, time.Second)
 			})
 		})
 		scope.Go(ctx, func(ctx context.Context) error {
 			for range q.All(ctx) {
-				done++
+				done.Add(1)
 				if err := q.TaskDone(); err != nil {
 					return err
 				}
@@ -238,11 +240,11 @@ func joinProgram(t *testing.T, ctx context.Context) error {
 		})
 		return q.Join(ctx)
 	})
-	require.Equal(t, put, done+len(q.CloseNow()), "I3")
+	require.Equal(t, put, int(done.Load())+len(q.CloseNow()), "I3")
 	return err
 }
 
-func eventProgram(t *testing.T, ctx context.Context) error {
+func eventProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	e := csync.NewEvent(csync.Name("e"))
 	return scope.Run(ctx, func(ctx context.Context) error {
 		later(ctx, func(context.Context) error { e.Set(); return nil })
@@ -254,7 +256,7 @@ func eventProgram(t *testing.T, ctx context.Context) error {
 	})
 }
 
-func lockProgram(t *testing.T, ctx context.Context) error {
+func lockProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	l := csync.NewLock(csync.Name("l"))
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		for range 2 {
@@ -273,7 +275,7 @@ func lockProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func conditionProgram(t *testing.T, ctx context.Context) error {
+func conditionProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	l := csync.NewLock(csync.Name("l"))
 	c := csync.NewCondition(l, csync.Name("c"))
 	stage := 0
@@ -308,7 +310,7 @@ func conditionProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func permitsProgram(t *testing.T, ctx context.Context) error {
+func permitsProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	s := csync.NewSemaphore(1, csync.Name("s"))
 	l := csync.NewCapacityLimiter(1, csync.Name("l"))
 	err := scope.Run(ctx, func(ctx context.Context) error {
@@ -336,9 +338,9 @@ func permitsProgram(t *testing.T, ctx context.Context) error {
 	return err
 }
 
-func barrierProgram(t *testing.T, ctx context.Context) error {
+func barrierProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	b := csync.NewBarrier(2, csync.Name("b"))
-	passed := 0
+	var passed atomic.Int32
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		for range 2 {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -346,21 +348,21 @@ func barrierProgram(t *testing.T, ctx context.Context) error {
 					b.Break()
 					return err
 				}
-				passed++
+				passed.Add(1)
 				return nil
 			}, scope.OnError(func(context.Context, error) bool { b.Break(); return false }))
 		}
 		later(ctx, func(context.Context) error { b.Break(); return nil }) // for one whose partner never came
 		return nil
 	})
-	require.NotEqual(t, 1, passed, "all or none")
+	require.NotEqual(t, int32(1), passed.Load(), "all or none")
 	if errors.Is(err, csync.ErrBrokenBarrier) && !errors.Is(err, testkit.ErrInjected) {
 		return nil
 	}
 	return err
 }
 
-func resourcesProgram(t *testing.T, ctx context.Context) error {
+func resourcesProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	l := csync.NewResourceLock[string](csync.Name("l"))
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		for range 2 {
@@ -376,7 +378,7 @@ func resourcesProgram(t *testing.T, ctx context.Context) error {
 
 // foreignProgram waits under a ctx that somebody has derived with a cancel of
 // his own.
-func foreignProgram(t *testing.T, ctx context.Context) error {
+func foreignProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	q := csync.NewQueue[int](0, csync.Name("q"))
 	took := false
 	err := scope.Run(ctx, func(ctx context.Context) error {

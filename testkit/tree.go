@@ -4,17 +4,16 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/scope"
 )
 
 // treeText is the live tree of some scopes: who is in it, what they wait for
 // and who could end that, and where each comes from, as far as that is known.
-func treeText(roots []scope.Snapshot) string {
+func treeText(roots []*scope.Scope) string {
 	t := &treeWriter{sites: seam.Sites()}
 	for _, s := range roots {
-		t.scope(s, 0)
+		t.scope(s.Snapshot(), 0)
 	}
 	return strings.TrimRight(t.b.String(), "\n")
 }
@@ -95,14 +94,10 @@ func (w waiting) String() string {
 
 // waitsIn lists who waits in some trees, but for scopes that wait for their own
 // tasks.
-func waitsIn(roots []scope.Snapshot) []waiting {
+func waitsIn(roots []*scope.Scope) []waiting {
 	var all []waiting
-	bodies := bodyWaits()
 	var in func(s scope.Snapshot)
 	in = func(s scope.Snapshot) {
-		if m, ok := bodies[s.ID]; ok && m.Kind != "scope.join" {
-			all = append(all, waiting{s.Path, true, scope.Wait{Kind: m.Kind, Name: m.Name, Holders: m.Holders}})
-		}
 		for _, n := range s.Scopes {
 			in(n)
 		}
@@ -116,29 +111,12 @@ func waitsIn(roots []scope.Snapshot) []waiting {
 		}
 	}
 	for _, s := range roots {
-		in(s)
+		if m, waits := seam.BodyWait(s); waits && m.Kind != "scope.join" {
+			all = append(all, waiting{s.Path(), true, scope.Wait{Kind: m.Kind, Name: m.Name, Holders: m.Holders}})
+		}
+		in(s.Snapshot())
 	}
 	return all
-}
-
-// bodyWaits returns what the bodies of root scopes wait for, by the scope's id:
-// snapshots show the waits of tasks.
-func bodyWaits() map[uint64]park.Mark {
-	waits := map[uint64]park.Mark{}
-	walk := seam.Walk.(func(seam.Tour[scope.Snapshot, scope.TaskSnapshot]))
-	walk(seam.Tour[scope.Snapshot, scope.TaskSnapshot]{
-		Scope: func(s *scope.Snapshot, at *seam.Sight) bool {
-			if at.Waits {
-				waits[s.ID] = at.Mark
-			}
-			return false
-		},
-		ScopeEnd: func() {},
-		Task:     func(*scope.TaskSnapshot, *seam.Sight) bool { return false },
-		TaskEnd:  func() {},
-		Locked:   func() {},
-	})
-	return waits
 }
 
 // waitsText says, one line each, who waits for what, and who holds it.
