@@ -23,7 +23,9 @@ type watch struct {
 	tasks map[uint64][]uintptr // nil: not kept
 }
 
-func init() { seam.Sites, seam.Roots, seam.BodyWait, seam.WasCanceled = sites, openRoots, bodyWait, wasCanceled }
+func init() {
+	seam.Sites, seam.Roots, seam.BodyWait, seam.WasCanceled = sites, openRoots, bodyWait, wasCanceled
+}
 
 // watched returns base with the scope's label, if scopes are being watched.
 // Everything in the scope inherits the label, and so does what is started there
