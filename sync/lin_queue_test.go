@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/require"
 
 	csync "github.com/corral-go/corral/sync"
 )
@@ -188,4 +189,25 @@ func TestLinearizableQueue(t *testing.T) {
 	t.Run("closing priority", func(t *testing.T) {
 		linearizable(t, linQueueSubject(0, true, linLeast, func() *csync.Queue[int] { return csync.NewPriorityQueue(0, less) }))
 	})
+}
+
+// R71: CloseNow of a priority queue takes all that is left at one instant, before
+// it asks which comes first: nobody gets one out of the middle.
+func TestCloseNowOfPriorityQueueIsAtomic(t *testing.T) {
+	var q *csync.Queue[int]
+	asked := 0
+	q = csync.NewPriorityQueue(0, func(a, b int) bool {
+		asked++
+		v, err := q.TryGet(background)
+		require.ErrorIs(t, err, csync.ErrQueueClosed, "%d was taken out of the middle", v)
+		require.Zero(t, q.Len())
+		return a < b
+	})
+	for _, v := range []int{3, 1, 2} {
+		require.NoError(t, q.Put(background, v))
+	}
+	require.Equal(t, []int{1, 2, 3}, q.CloseNow())
+	require.NotZero(t, asked)
+	require.Zero(t, q.Stats().Gets)
+	require.NoError(t, q.Join(background))
 }

@@ -207,12 +207,12 @@ func runLinHistory(s linSubject, seed uint64) *linHistory {
 	}
 	err := scope.Run(background, func(ctx context.Context) error {
 		h.run(ctx)
+		s.last(func(op string) linOut { return h.do(ctx, op) })
 		return nil
 	})
 	if err != nil {
 		h.bad = append(h.bad, err.Error())
 	}
-	s.last(func(op string) linOut { return h.do(background, op) })
 	for i := range h.lanes {
 		h.ops = append(h.ops, h.lanes[i].ops...)
 		h.bad = append(h.bad, h.lanes[i].bad...)

@@ -30,8 +30,7 @@ func (q *Queue[T]) CloseNow() (dropped []T) {
 	q.mu.Lock()
 	q.closeLocked()
 	if q.sorted != nil {
-		q.mu.Unlock()
-		return q.drain()
+		return q.drainLocked()
 	}
 	if n := q.items.n; n > 0 {
 		dropped = make([]T, 0, n)
@@ -45,32 +44,32 @@ func (q *Queue[T]) CloseNow() (dropped []T) {
 	return dropped
 }
 
-// drain takes out what is left of a priority queue. If the user's function
-// panics there, it puts everything back.
-func (q *Queue[T]) drain() (dropped []T) {
-	var op park.Op
-	var taken []*take[T]
+// drainLocked takes out what is left of a priority queue: all at once, and then
+// it works out the order, without the lock, which it lets go of for good. If the
+// user's function panics there, it puts everything back.
+func (q *Queue[T]) drainLocked() (dropped []T) {
+	var takes []*take[T]
 	over := false
 	defer func() {
-		if over {
-			return
+		if !over {
+			for _, t := range takes {
+				q.giveUp(new(park.Op), t)
+			}
 		}
-		q.mu.Lock()
-		for _, t := range taken {
-			q.putBackLocked(t)
-		}
-		q.mu.Unlock()
 	}()
-	q.mu.Lock()
-	for q.lenLocked() > 0 {
-		q.gets++
-		t := q.takeLocked(&op)
-		taken = append(taken, t)
-		dropped = append(dropped, t.found.item.value)
+	for n := q.lenLocked(); n > 0; n = q.lenLocked() { // again only if a getter has given up
+		q.gets += uint64(n) // giveUp counts them back
+		for range n {
+			takes = append(takes, q.noteLocked())
+		}
+		q.findLocked(takes[len(takes)-1]) // and those before it
 	}
 	over = true
-	q.gets -= uint64(len(taken))
-	q.doneLocked(len(taken), nil)
+	for _, t := range takes {
+		dropped = append(dropped, t.found.item.value)
+	}
+	q.gets -= uint64(len(takes))
+	q.doneLocked(len(takes), nil)
 	q.mu.Unlock()
 	return dropped
 }

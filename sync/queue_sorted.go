@@ -49,26 +49,36 @@ func (s *sorted[T]) lenLocked() int { return s.size - len(s.takes) }
 // chooseLocked takes the least item. It lets go of the lock while it works, and
 // has it again when it returns, but not when it panics. The queue is not empty.
 func (q *Queue[T]) chooseLocked(op *park.Op) item[T] {
-	return q.takeLocked(op).found.item
+	t := q.noteLocked()
+	q.admitLocked(op)
+	q.settleLocked(op, t)
+	return t.found.item
 }
 
-func (q *Queue[T]) takeLocked(op *park.Op) *take[T] {
+// noteLocked makes the queue shorter by its least item, whichever that is.
+func (q *Queue[T]) noteLocked() *take[T] {
 	s := q.sorted
 	t := &take[T]{before: s.number + uint64(q.items.n)}
 	s.takes = append(s.takes, t)
-	q.admitLocked(op)
-	q.settleLocked(op, t)
 	return t
 }
 
+// settleLocked settles a take, or else gives it up.
 func (q *Queue[T]) settleLocked(op *park.Op, t *take[T]) {
-	s := q.sorted
 	over := false
 	defer func() {
 		if !over {
 			q.giveUp(op, t)
 		}
 	}()
+	q.findLocked(t)
+	over = true
+}
+
+// findLocked settles a take and those before it. It lets go of the lock while it
+// works, and has it again when it returns, but not when it panics.
+func (q *Queue[T]) findLocked(t *take[T]) {
+	s := q.sorted
 	for !t.settled.Load() {
 		w, version := q.workLocked(t), s.version
 		q.mu.Unlock()
@@ -78,7 +88,6 @@ func (q *Queue[T]) settleLocked(op *park.Op, t *take[T]) {
 			q.adoptLocked(w)
 		}
 	}
-	over = true
 }
 
 // work is to find the items of some takes.
