@@ -165,3 +165,54 @@ func TestLinearizableCapacityLimiter(t *testing.T) {
 		},
 	})
 }
+
+// linFree is the owner of a lock that nobody has.
+const linFree = -1
+
+func stepLock(owner int, in linIn, out linOut, ahead int) (int, bool) {
+	switch in.op {
+	case "Locked":
+		return owner, (owner != linFree) == (out.val == 1)
+	case "Release":
+		if owner != in.client {
+			return owner, out.err == csync.ErrNotOwner
+		}
+		return linFree, out.err == nil
+	}
+	switch out.err {
+	case nil:
+		return in.client, owner == linFree && ahead == 0
+	case csync.ErrAlreadyOwner:
+		return owner, owner == in.client
+	case csync.ErrWouldBlock:
+		return owner, owner != linFree && owner != in.client && in.op == "TryAcquire"
+	default:
+		return owner, owner != linFree && owner != in.client && out.err == errLinParked && in.op == "Acquire"
+	}
+}
+
+// R2, R3, R4 and R75: one owner at a time, and who waits is the next.
+func TestLinearizableLock(t *testing.T) {
+	linearizable(t, linSubject{
+		model: linFixed(linModel(linFree, stepLock)),
+		open: func() []linKind {
+			l := csync.NewLock()
+			return []linKind{
+				{op: "Acquire", weight: 6, waits: true, call: func(ctx context.Context, _ linIn) linOut { return linOut{err: l.Acquire(ctx)} }},
+				{op: "TryAcquire", weight: 2, call: func(ctx context.Context, _ linIn) linOut { return linOut{err: l.TryAcquire(ctx)} }},
+				{op: "Release", weight: 6, call: func(ctx context.Context, _ linIn) linOut { return linOut{err: l.Release(ctx)} }},
+				{op: "Locked", weight: 1, call: func(context.Context, linIn) linOut {
+					if l.Locked() {
+						return linOut{val: 1}
+					}
+					return linOut{}
+				}},
+			}
+		},
+		leave: "Release",
+		last: func(do func(string) linOut) {
+			do("Release")
+			do("Locked")
+		},
+	})
+}

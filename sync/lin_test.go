@@ -81,6 +81,7 @@ type linKind struct {
 type linSubject struct {
 	model func(ops []porcupine.Operation) porcupine.Model
 	open  func() []linKind
+	leave string // the last call of every client, if any
 	// last calls what shows the state in which the object was left.
 	last func(do func(op string) linOut)
 }
@@ -206,7 +207,7 @@ func runLinHistory(s linSubject, seed uint64) *linHistory {
 		park.SetSchedule(func() { linPause(int(rand.Uint32() & 3)) })
 	}
 	err := scope.Run(background, func(ctx context.Context) error {
-		h.run(ctx)
+		h.run(ctx, s.leave)
 		s.last(func(op string) linOut { return h.do(ctx, op) })
 		return nil
 	})
@@ -248,7 +249,7 @@ func (h *linHistory) input(k linKind, id, client int) linIn {
 
 // run lets the clients run until all have ended. Whenever everybody is parked,
 // it serves or cancels one of them, or both at once.
-func (h *linHistory) run(ctx context.Context) {
+func (h *linHistory) run(ctx context.Context, leave string) {
 	var here atomic.Int32
 	meet := func() {
 		for here.Add(1); here.Load() <= linClients; {
@@ -260,6 +261,10 @@ func (h *linHistory) run(ctx context.Context) {
 			meet()
 			for i := range h.lanes[c].steps {
 				h.step(ctx, &h.lanes[c], &h.lanes[c].steps[i])
+			}
+			if leave != "" {
+				k := h.kind(leave)
+				h.note(ctx, &h.lanes[c], &linStep{kind: k, in: linIn{op: leave, id: linClients*linSteps + c, client: c, line: k.line}})
 			}
 			return nil
 		})
@@ -327,16 +332,20 @@ func (h *linHistory) serve(ctx context.Context) {
 
 // do makes a call from here.
 func (h *linHistory) do(ctx context.Context, op string) linOut {
-	i := slices.IndexFunc(h.kinds, func(k linKind) bool { return k.op == op })
-	in := h.input(h.kinds[i], 63, linClients)
-	if h.kinds[i].arg == nil {
+	k := h.kind(op)
+	in := h.input(k, 63, linClients)
+	if k.arg == nil {
 		in.arg = 100 + len(h.ops)
 	}
 	o := porcupine.Operation{ClientId: linClients, Input: in, Call: h.clock.Add(1)}
-	out := h.kinds[i].call(ctx, in)
+	out := k.call(ctx, in)
 	o.Output, o.Return = out, h.clock.Add(1)
 	h.ops = append(h.ops, o)
 	return out
+}
+
+func (h *linHistory) kind(op string) linKind {
+	return h.kinds[slices.IndexFunc(h.kinds, func(k linKind) bool { return k.op == op })]
 }
 
 // step makes a client's call.
