@@ -112,6 +112,7 @@ var errCanceled = errors.New("Future.Cancel was called")
 // when all have run.
 func (f *Future[T]) settle(op string, state scope.State, v T, err error, by *park.Strand) error {
 	if !f.claim.CompareAndSwap(uint32(scope.Pending), uint32(state)) {
+		f.settled()
 		return &InvalidStateError{Op: op, State: scope.State(f.claim.Load())}
 	}
 	park.Yield()
@@ -121,6 +122,19 @@ func (f *Future[T]) settle(op string, state scope.State, v T, err error, by *par
 		f.callbacks.finish()
 	}
 	return nil
+}
+
+// settled waits until the future is done for everyone, after somebody has taken
+// the claim: that one is about to close the latch, and does nothing in between
+// but record the span. Otherwise whoever hears that it cannot be set any more
+// could go on and find it pending (TestFutureSetSecondIsDone).
+func (f *Future[T]) settled() {
+	if f.latch.Closed() {
+		return
+	}
+	var op park.Op
+	op.BeginTry(context.Background())
+	_ = f.latch.Await(&op, (*awaiting[T])(f)) // no cancellation ends it
 }
 
 // AddDoneCallback has fn called with the future when that is done: once, on the

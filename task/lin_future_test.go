@@ -183,6 +183,49 @@ func TestLinearizableFuture(t *testing.T) {
 	t.Logf("%d histories are linearizable: %d answers; seeds from %d", n, answers, base)
 }
 
+// R50, I6: who sets a future second hears that it is done already, and then it
+// is, for whoever asks: also if that is in the instant in which it becomes so.
+func TestFutureSetSecondIsDone(t *testing.T) {
+	for name, second := range map[string]func(f *task.Future[int]) error{
+		"SetResult": func(f *task.Future[int]) error { return f.SetResult(2) },
+		"SetError":  func(f *task.Future[int]) error { return f.SetError(tkErrA) },
+		"Cancel": func(f *task.Future[int]) error {
+			if f.Cancel(nil) {
+				return nil
+			}
+			return task.ErrInvalidState
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer park.SetSchedule(nil)
+			synctest.Test(t, func(t *testing.T) {
+				var f task.Future[int]
+				held, first := make(chan struct{}), true
+				park.SetSchedule(func() {
+					if first {
+						first = false
+						<-held // between the claim and the end
+					}
+				})
+				go func() { _ = f.SetResult(1) }()
+				synctest.Wait()
+				require.False(t, first)
+				go func() {
+					err := second(&f)
+					v, readErr := f.Result()
+					require.ErrorIs(t, err, task.ErrInvalidState)
+					require.NoError(t, readErr)
+					require.Equal(t, 1, v)
+				}()
+				synctest.Wait()
+				require.False(t, f.IsDone())
+				close(held)
+				synctest.Wait()
+			})
+		})
+	}
+}
+
 type linHistory struct {
 	seed   uint64
 	future task.Future[int]
