@@ -197,11 +197,13 @@ func (l *Lock) ownedLocked(by *park.Place) error {
 		return l.broken
 	case l.locked && (l.owner == by || l.owner == nil):
 		return nil
-	case !l.locked || !same(l.owner, by):
+	case !l.locked:
 		return ErrNotOwner
-	case hasEnded(l.owner): // the inner body that has acquired it
+	case hasEnded(l.owner): // also an inner body of the caller's that has acquired it
 		l.breakLocked()
 		return l.broken
+	case !same(l.owner, by):
+		return ErrNotOwner
 	}
 	return nil
 }
