@@ -82,8 +82,12 @@ func (q *Queue[T]) nextLocked() item[T] {
 }
 
 // admitLocked stores the item of the putter that waits longest, after an item
-// was taken.
+// was taken. If there is room after that, nobody is left in line: there was no
+// room before, or nobody waited.
 func (q *Queue[T]) admitLocked(op *park.Op) {
+	if !q.roomLocked() { // see giveUp
+		return
+	}
 	if t := q.putters.Serve(); t != nil {
 		it := t.Owner.(*entry[T]).item
 		it.from.Stored(op)

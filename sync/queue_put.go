@@ -47,7 +47,7 @@ func (q *Queue[T]) tryPutLocked(op *park.Op, it item[T]) (done bool, err error) 
 		op.Wake(t)
 		return true, nil
 	}
-	if !q.roomLocked() || q.putters.Len() > 0 {
+	if !q.roomLocked() { // if there is room, nobody waits for it: see admitLocked
 		return false, nil
 	}
 	q.storeLocked(it)

@@ -165,7 +165,7 @@ func (q *Queue[T]) adoptLocked(w *work[T]) {
 // giveUp undoes a take whose getter does not return: the user's function has
 // panicked, or ended the goroutine. If it is settled, its item goes back. Room
 // that the take has made may be filled by now: the queue is longer then by one
-// than it may be.
+// than it may be, until the next take.
 func (q *Queue[T]) giveUp(op *park.Op, t *take[T]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -198,6 +198,7 @@ func (q *Queue[T]) putBackLocked(t *take[T]) {
 	if q.timed {
 		q.times.push(t.found.at)
 	}
+	q.peak = max(q.peak, q.lenLocked())
 }
 
 // inherit sees to a take that another getter has given up, for one that waited.

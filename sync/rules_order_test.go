@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -271,6 +272,115 @@ func TestLessThatPanicsFirst(t *testing.T) {
 	})
 }
 
+// One that gives up when another has found its item already, and nobody waits,
+// puts it back; and the queue is longer than its bound only until the next get.
+func TestLessThatPanicsTooLate(t *testing.T) {
+	bubble(t, func(ctx context.Context) {
+		wait, open := gate()
+		var stuck atomic.Bool
+		q := csync.NewPriorityQueue(2, func(a, b int) bool {
+			if stuck.CompareAndSwap(true, false) {
+				_ = wait(background)
+				panic("oh")
+			}
+			return a < b
+		})
+		require.NoError(t, q.Put(ctx, 2))
+		require.NoError(t, q.Put(ctx, 1))
+		stuck.Store(true)
+		scope.Go(ctx, func(ctx context.Context) error {
+			require.Panics(t, func() { _, _ = q.Get(ctx) })
+			return nil
+		})
+		synctest.Wait()
+		v, err := q.Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, 2, v)
+		require.NoError(t, q.Put(ctx, 4))
+		require.NoError(t, q.Put(ctx, 3))
+		putter := scope.Go(ctx, func(ctx context.Context) error { return q.Put(ctx, 0) })
+		synctest.Wait()
+		open()
+		synctest.Wait()
+		require.Equal(t, 3, q.Len())
+		for i, want := range []int{1, 3, 0, 4} {
+			require.True(t, i > 1 || q.Full())
+			require.Equal(t, i == 0, putter.State() == scope.Running && q.Len() > 2)
+			v, err := q.Get(ctx)
+			require.NoError(t, err)
+			require.Equal(t, want, v)
+		}
+		require.NoError(t, putter.Wait(ctx))
+		require.EqualValues(t, 5, q.Stats().Gets)
+		require.Equal(t, 3, q.Stats().Peak)
+	})
+}
+
+// Two are in less at the same time; the first gives up, and the other one has
+// counted on that it takes the least.
+func TestLessThatPanicsBesideAnother(t *testing.T) {
+	bubble(t, func(ctx context.Context) {
+		var gates [2]csync.Event
+		var calls atomic.Int64
+		calls.Store(2)
+		q := csync.NewPriorityQueue(0, func(a, b int) bool {
+			switch calls.Add(1) {
+			case 1:
+				_ = gates[0].Wait(background)
+				panic("oh")
+			case 2:
+				_ = gates[1].Wait(background)
+			}
+			return a < b
+		})
+		for _, v := range []int{3, 1, 2} {
+			require.NoError(t, q.Put(ctx, v))
+		}
+		calls.Store(0)
+		scope.Go(ctx, func(ctx context.Context) error {
+			require.Panics(t, func() { _, _ = q.Get(ctx) })
+			return nil
+		})
+		synctest.Wait()
+		second := scope.Go(ctx, func(ctx context.Context) error {
+			v, err := q.Get(ctx)
+			require.Equal(t, 1, v)
+			return err
+		})
+		synctest.Wait()
+		gates[0].Set()
+		synctest.Wait()
+		gates[1].Set()
+		require.NoError(t, second.Wait(ctx))
+		require.Equal(t, []int{2, 3}, q.CloseNow())
+	})
+}
+
+// A panic in the middle of CloseNow loses nothing.
+func TestLessThatPanicsInCloseNow(t *testing.T) {
+	var left atomic.Int64
+	left.Store(1 << 30)
+	q := csync.NewPriorityQueue(0, func(a, b int) bool {
+		if left.Add(-1) < 0 {
+			panic("oh")
+		}
+		return a < b
+	})
+	for i := range 20 {
+		require.NoError(t, q.Put(background, 20-i))
+	}
+	left.Store(25) // enough for the first few
+	require.Panics(t, func() { q.CloseNow() })
+	require.Equal(t, 20, q.Len())
+	require.Equal(t, 20, q.Stats().Unfinished)
+	require.Zero(t, q.Stats().Gets)
+	require.ErrorIs(t, q.TryPut(background, 1), csync.ErrQueueClosed)
+	left.Store(1 << 30)
+	dropped := q.CloseNow()
+	require.Len(t, dropped, 20)
+	require.True(t, slices.IsSorted(dropped))
+}
+
 // R3: identities and order, in a real race: each getter sees, of each putter's
 // items of one priority, the earlier ones first.
 func TestOrderedStorm(t *testing.T) {
@@ -339,6 +449,50 @@ func TestOrderedStorm(t *testing.T) {
 
 func TestPriorityQueueNeedsLess(t *testing.T) {
 	require.Panics(t, func() { csync.NewPriorityQueue[int](0, nil) })
+}
+
+// What was taken is not kept alive by a queue in which others are, nor by the
+// entries that putters and getters waited with.
+func TestTakenItemsAreNotKept(t *testing.T) {
+	type item struct{ n int }
+	for name, q := range map[string]*csync.Queue[*item]{
+		"fifo":     csync.NewQueue[*item](4),
+		"stack":    csync.NewStack[*item](4),
+		"priority": csync.NewPriorityQueue(4, func(a, b *item) bool { return a.n < b.n }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(ctx context.Context) {
+				var items []weak.Pointer[item]
+				put := func() error {
+					i := &item{len(items)}
+					items = append(items, weak.Make(i))
+					return q.Put(ctx, i)
+				}
+				take := func(ctx context.Context) (err error) { _, err = q.Get(ctx); return err }
+				getter := scope.Go(ctx, take)
+				synctest.Wait()
+				for range 5 { // the first one goes to the getter
+					require.NoError(t, put())
+				}
+				require.NoError(t, getter.Wait(ctx))
+				putter := scope.Go(ctx, func(context.Context) error { return put() })
+				synctest.Wait()
+				for range 3 {
+					require.NoError(t, take(ctx))
+				}
+				require.NoError(t, putter.Wait(ctx))
+				runtime.GC()
+				alive := 0
+				for _, w := range items {
+					if w.Value() != nil {
+						alive++
+					}
+				}
+				require.Equal(t, 2, alive)
+				runtime.KeepAlive(q)
+			})
+		})
+	}
 }
 
 // A drained queue gives its memory back, and what was taken is not kept alive,
