@@ -261,6 +261,43 @@ func TestInTheTree(t *testing.T) {
 	})
 }
 
+// R90: a nil ctx is refused by name, and nothing has happened.
+func TestNilContext(t *testing.T) {
+	e, q, l, s := csync.NewEvent(), csync.NewQueue[int](1), csync.NewLock(), csync.NewSemaphore(1)
+	c, lim, b, r := csync.NewCondition(l), csync.NewCapacityLimiter(1), csync.NewBarrier(1), csync.NewResourceLock[int]()
+	for name, call := range map[string]func(ctx context.Context){
+		"Event.Wait":                           func(ctx context.Context) { _ = e.Wait(ctx) },
+		"Queue.Put":                            func(ctx context.Context) { _ = q.Put(ctx, 1) },
+		"Queue.TryPut":                         func(ctx context.Context) { _ = q.TryPut(ctx, 1) },
+		"Queue.Get":                            func(ctx context.Context) { _, _ = q.Get(ctx) },
+		"Queue.TryGet":                         func(ctx context.Context) { _, _ = q.TryGet(ctx) },
+		"Queue.All":                            func(ctx context.Context) { q.All(ctx) },
+		"Queue.Process":                        func(ctx context.Context) { _ = q.Process(ctx, nil) },
+		"Queue.Join":                           func(ctx context.Context) { _ = q.Join(ctx) },
+		"Lock.Acquire":                         func(ctx context.Context) { _ = l.Acquire(ctx) },
+		"Lock.TryAcquire":                      func(ctx context.Context) { _ = l.TryAcquire(ctx) },
+		"Lock.Release":                         func(ctx context.Context) { _ = l.Release(ctx) },
+		"Condition.Wait":                       func(ctx context.Context) { _ = c.Wait(ctx) },
+		"Condition.WaitFor":                    func(ctx context.Context) { _ = c.WaitFor(ctx, nil) },
+		"Condition.Notify":                     func(ctx context.Context) { _ = c.Notify(ctx, 1) },
+		"Condition.NotifyAll":                  func(ctx context.Context) { _ = c.NotifyAll(ctx) },
+		"Semaphore.Acquire":                    func(ctx context.Context) { _ = s.Acquire(ctx) },
+		"Semaphore.TryAcquire":                 func(ctx context.Context) { _ = s.TryAcquire(ctx) },
+		"CapacityLimiter.Acquire":              func(ctx context.Context) { _ = lim.Acquire(ctx) },
+		"CapacityLimiter.TryAcquire":           func(ctx context.Context) { _ = lim.TryAcquire(ctx) },
+		"CapacityLimiter.AcquireOnBehalfOf":    func(ctx context.Context) { _ = lim.AcquireOnBehalfOf(ctx, 1) },
+		"CapacityLimiter.TryAcquireOnBehalfOf": func(ctx context.Context) { _ = lim.TryAcquireOnBehalfOf(ctx, 1) },
+		"CapacityLimiter.Release":              func(ctx context.Context) { _ = lim.Release(ctx) },
+		"Barrier.Wait":                         func(ctx context.Context) { _, _ = b.Wait(ctx) },
+		"ResourceLock.Acquire":                 func(ctx context.Context) { _ = r.Acquire(ctx, 1) },
+		"ResourceLock.Release":                 func(ctx context.Context) { _ = r.Release(ctx, 1) },
+		"ResourceLock.Do":                      func(ctx context.Context) { _ = r.Do(ctx, 1, nil) },
+	} {
+		require.PanicsWithValue(t, "sync: "+name+" with a nil ctx: pass the ctx of the scope or task that calls", func() { call(nil) })
+	}
+	require.True(t, q.Empty() && !l.Locked() && s.Value() == 1 && lim.Borrowed() == 0 && r.Len() == 0)
+}
+
 // R5: nothing is left after 100,000 waiters that were cancelled: most of them
 // one after the other, the last 1,000 at once.
 func TestNothingLeft(t *testing.T) {
