@@ -159,8 +159,8 @@ func endOf(p *park.Place) *park.Latch {
 		}
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.mu.LockNested()
+	defer s.mu.UnlockNested()
 	if s.phase >= closing {
 		return nil
 	}
