@@ -252,14 +252,18 @@ func TestBreakerLeavesNothing(t *testing.T) {
 		var l csync.Lock
 		round := func() {
 			_ = l.Acquire(ctx)
-			for range 2 {
-				scope.Go(ctx, func(ctx context.Context) error {
+			var waiters [2]*scope.Child
+			for i := range waiters {
+				waiters[i] = scope.Go(ctx, func(ctx context.Context) error {
 					_ = l.Acquire(ctx)
 					return l.Release(ctx)
 				})
 			}
 			runtime.Gosched()
 			_ = l.Release(ctx)
+			for _, w := range waiters {
+				_ = w.Wait(ctx)
+			}
 		}
 		for range 1000 {
 			round()

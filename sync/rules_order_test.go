@@ -454,7 +454,10 @@ func TestPriorityQueueNeedsLess(t *testing.T) {
 // What was taken is not kept alive by a queue in which others are, nor by the
 // entries that putters and getters waited with.
 func TestTakenItemsAreNotKept(t *testing.T) {
-	type item struct{ n int }
+	type item struct {
+		n int
+		_ [8]*int // not one of several in a block
+	}
 	for name, q := range map[string]*csync.Queue[*item]{
 		"fifo":     csync.NewQueue[*item](4),
 		"stack":    csync.NewStack[*item](4),
@@ -464,7 +467,7 @@ func TestTakenItemsAreNotKept(t *testing.T) {
 			bubble(t, func(ctx context.Context) {
 				var items []weak.Pointer[item]
 				put := func() error {
-					i := &item{len(items)}
+					i := &item{n: len(items)}
 					items = append(items, weak.Make(i))
 					return q.Put(ctx, i)
 				}
@@ -481,6 +484,7 @@ func TestTakenItemsAreNotKept(t *testing.T) {
 					require.NoError(t, take(ctx))
 				}
 				require.NoError(t, putter.Wait(ctx))
+				runtime.GC()
 				runtime.GC()
 				alive := 0
 				for _, w := range items {
