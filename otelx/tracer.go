@@ -2,6 +2,7 @@ package otelx
 
 import (
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -48,9 +49,10 @@ func (t *Tracer) name(kind, name string) string {
 	defer t.namesMu.Unlock()
 	more := map[spanName]string{n: text}
 	if known = t.names.Load(); known != nil {
-		for k, v := range *known {
-			more[k] = v
+		if len(*known) >= maxSets { // by now
+			return text
 		}
+		maps.Copy(more, *known)
 	}
 	t.names.Store(&more)
 	return text

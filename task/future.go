@@ -129,12 +129,9 @@ func (f *Future[T]) settle(op string, state scope.State, v T, err error, by *par
 // but record the span. Otherwise whoever hears that it cannot be set any more
 // could go on and find it pending (TestFutureSetSecondIsDone).
 func (f *Future[T]) settled() {
-	if f.latch.Closed() {
-		return
+	if !f.latch.Closed() {
+		f.latch.Join(nil, (*awaiting[T])(f))
 	}
-	var op park.Op
-	op.BeginTry(context.Background())
-	_ = f.latch.Await(&op, (*awaiting[T])(f)) // no cancellation ends it
 }
 
 // AddDoneCallback has fn called with the future when that is done: once, on the

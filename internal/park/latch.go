@@ -102,18 +102,35 @@ func (l *Latch) Channel() <-chan struct{} {
 
 // Await parks the operation until the latch is closed, or its ctx is cancelled.
 func (l *Latch) Await(op *Op, what Awaited) error {
+	c, t := l.stand()
+	if t == nil {
+		return nil
+	}
+	return op.Wait(&c.mu, &c.line, t, what)
+}
+
+// Join is [Latch.Await] that no cancellation ends; p is the place of the caller.
+func (l *Latch) Join(p *Place, what Awaited) {
+	if c, t := l.stand(); t != nil {
+		Join(p, &c.mu, &c.line, t, what)
+	}
+}
+
+// stand returns a ticket to wait with, and the crowd with its lock held; no
+// ticket, and nothing held, if the latch is closed.
+func (l *Latch) stand() (*crowd, *Ticket) {
 	c := l.come()
 	c.mu.Lock()
 	if l.Closed() {
 		c.mu.Unlock()
-		return nil
+		return c, nil
 	}
 	t := &c.first
 	if c.taken {
 		t = new(Ticket)
 	}
 	c.taken = true
-	return op.Wait(&c.mu, &c.line, t, what)
+	return c, t
 }
 
 // Watch has w told when the latch closes; it reports false, and does not keep
