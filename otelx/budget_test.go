@@ -144,6 +144,39 @@ func TestCompositeTimes(t *testing.T) {
 	})
 }
 
+// An answer and a success are not merged, and what comes once a span is sealed
+// is a root, also if it has not ended yet.
+func TestWhatIsNotMerged(t *testing.T) {
+	ctx, r := record(t, false, otelx.WithLeafBudget(0))
+	q := csync.NewQueue[int](0, csync.Name("q"))
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		for range 3 {
+			_, err := q.TryGet(ctx)
+			require.ErrorIs(t, err, csync.ErrQueueEmpty)
+			_ = q.Put(ctx, 1)
+			_, err = q.TryGet(ctx)
+			require.NoError(t, err)
+		}
+		return nil
+	})
+	gets := map[string]string{}
+	for _, s := range r.named("get q") {
+		gets[text(s, "error.type")] = text(s, "corral.op.count")
+	}
+	require.Equal(t, map[string]string{"": "3", "queue_empty": "3"}, gets)
+
+	tr := otelx.TracerOf(ctx)
+	ctx, span := tr.Start(ctx, otelx.SpanStart{Kind: "task", Name: "t"})
+	require.False(t, span.Seal().IsZero())
+	require.True(t, span.Seal().IsZero(), "once")
+	_, open := span.Within()
+	require.False(t, open)
+	tr.Leaf(ctx, otelx.Leaf{Kind: "put", Name: "late", Start: time.Now(), In: span})
+	span.End(otelx.Outcome{})
+	require.False(t, r.one("put late").Parent().IsValid())
+	require.Equal(t, []string{"task t"}, r.linked(r.one("put late")))
+}
+
 // The ctx of a task in the hands of other goroutines: no operation is lost, and
 // one that comes after the task is a root that is linked to it (R81).
 func TestLeavesOfOtherGoroutines(t *testing.T) {
