@@ -76,6 +76,9 @@ func TestOperationsAllocateNothing(t *testing.T) {
 				derived := context.WithValue(ctx, key{}, 1)
 				q := csync.NewQueue[int](8, csync.Name("q"))
 				l := new(lock)
+				mutex, sem := csync.NewLock(csync.Name("l")), csync.NewSemaphore(1, csync.Name("s"))
+				lim, set := csync.NewCapacityLimiter(2, csync.Name("lim")), csync.NewEvent(csync.Name("e"))
+				set.Set()
 				c := scope.Go(ctx, fails(nil), scope.Name("t"))
 				f := task.NewFuture[int](ctx, task.Name("f"))
 				require.NoError(t, f.SetResult(1))
@@ -87,6 +90,10 @@ func TestOperationsAllocateNothing(t *testing.T) {
 					"await a task":      func() { _ = c.Wait(ctx) },
 					"await a future":    func() { _, _ = f.Wait(ctx) },
 					"acquire":           func() { _ = l.acquire(ctx); l.release(ctx) },
+					"lock":              func() { _ = mutex.Acquire(ctx); _ = mutex.Release(ctx) },
+					"semaphore":         func() { _ = sem.Acquire(ctx); _ = sem.Release() },
+					"limiter":           func() { _ = lim.Acquire(ctx); _ = lim.Release(ctx) },
+					"event":             func() { _ = set.Wait(ctx) },
 				} {
 					op()
 					require.Zero(t, testing.AllocsPerRun(200, op), what)
