@@ -14,6 +14,7 @@ import (
 // A scope that is being cancelled in the bubble of another test is not looked
 // into: only its own bubble may ask a cancelled context.
 func TestBesideACancelledBubble(t *testing.T) {
+	needsTwo(t)
 	var text string
 	canceled, checked := make(chan struct{}), make(chan struct{})
 	t.Run("group", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package testkit_test
 
 import (
+	"flag"
 	"fmt"
 	"runtime"
 	"strings"
@@ -68,6 +69,15 @@ func failing(t *testing.T, body func(t testing.TB)) string {
 	}()
 	<-done
 	return f.end()
+}
+
+// needsTwo skips a test whose parallel parts wait for each other where they run
+// one after the other.
+func needsTwo(t *testing.T) {
+	t.Helper()
+	if f := flag.Lookup("test.parallel"); f != nil && f.Value.String() == "1" {
+		t.Skip("runs with -parallel 2")
+	}
 }
 
 // mentions fails if the text lacks one of the words.

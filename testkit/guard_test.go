@@ -199,6 +199,7 @@ func TestGuardOfSubtests(t *testing.T) {
 
 // While an unguarded test runs beside it, a guard accuses nobody of goroutines.
 func TestGuardBesideAnUnguardedTest(t *testing.T) {
+	needsTwo(t)
 	var text string
 	ready, checked := make(chan struct{}), make(chan struct{})
 	t.Run("group", func(t *testing.T) {

@@ -76,6 +76,7 @@ func TestSchedulesAreRepeated(t *testing.T) {
 // Tests beside a schedule, in real time or in a bubble of their own, are not
 // slowed down: their clocks stay exact.
 func TestSchedulesDisturbNobody(t *testing.T) {
+	needsTwo(t)
 	inside, outside := make(chan struct{}), make(chan struct{})
 	t.Run("group", func(t *testing.T) {
 		t.Run("scheduled", func(t *testing.T) {
