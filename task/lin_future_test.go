@@ -255,6 +255,7 @@ func runLinHistory(t *testing.T, seed uint64) *linHistory {
 		h.future.AddDoneCallback(func(*task.Future[int]) { h.called.Add(1) })
 	}
 	setters := 1 << rng.IntN(4) // of 24: in some histories many set it, in some hardly anybody
+	atOnce := rng.IntN(4) == 0  // and in some they begin with that
 	require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 		var here atomic.Int32
 		for c := range h.lanes {
@@ -264,7 +265,11 @@ func runLinHistory(t *testing.T, seed uint64) *linHistory {
 					runtime.Gosched()
 				}
 				for i := range linSteps {
-					h.step(ctx, c, linIn{op: linChoose(h.lanes[c].rng, setters), id: c*linSteps + i + 1})
+					op := linChoose(h.lanes[c].rng, setters)
+					if atOnce && i == 0 {
+						op = linSetResult + linOp(c)%3
+					}
+					h.step(ctx, c, linIn{op: op, id: c*linSteps + i + 1})
 				}
 				return nil
 			})
