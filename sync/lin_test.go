@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/scope"
 )
 
@@ -252,7 +253,7 @@ func (h *linHistory) input(k linKind, id, client int) linIn {
 func (h *linHistory) run(ctx context.Context, leave string) {
 	var here atomic.Int32
 	meet := func() {
-		for here.Add(1); here.Load() <= linClients; {
+		for here.Add(1); here.Load() <= linClients && !seam.Hosted; { // host tasks take turns
 			runtime.Gosched()
 		}
 	}

@@ -72,8 +72,8 @@ type lockClaim struct {
 // lockTask makes the calls it is told to, one at a time.
 type lockTask struct {
 	ctx    context.Context
-	todo   chan func() // closed: the task is to end
-	cancel func()      // cancels the call that it is in
+	todo   csync.Queue[func()] // closed: the task is to end
+	cancel func()              // cancels the call that it is in
 	busy   bool
 	err    error // of the last call
 
@@ -99,7 +99,7 @@ func newLockMachine(t *rapid.T) *lockMachine {
 	}
 	t.Cleanup(func() {
 		for _, k := range m.tasks {
-			close(k.todo)
+			k.todo.Close()
 		}
 		scope.From(m.ctx).Cancel(nil)
 		close(closing)
@@ -117,11 +117,11 @@ func (m *lockMachine) reset() {
 }
 
 func (m *lockMachine) begin(i int) {
-	k := &lockTask{todo: make(chan func())}
+	k := new(lockTask)
 	m.tasks[i] = k
 	scope.Go(m.ctx, func(ctx context.Context) error {
 		k.ctx = ctx
-		for f := range k.todo {
+		for f := range k.todo.All(ctx) {
 			f()
 		}
 		return nil
@@ -135,20 +135,22 @@ func (k *lockTask) call(scoped bool, f func(ctx context.Context) error) {
 	if scoped {
 		s := scope.New()
 		k.cancel = func() { s.Cancel(nil) }
-		k.todo <- func() {
+		k.tell(func() {
 			_ = s.Run(k.ctx, func(ctx context.Context) error { k.err = f(ctx); return nil })
 			k.busy = false
-		}
+		})
 		return
 	}
 	ctx, cancel := context.WithCancel(k.ctx)
 	k.cancel = cancel
-	k.todo <- func() {
+	k.tell(func() {
 		defer cancel()
 		k.err = f(ctx)
 		k.busy = false
-	}
+	})
 }
+
+func (k *lockTask) tell(f func()) { _ = k.todo.TryPut(background, f) }
 
 // check waits until nothing moves any more, and compares.
 func (m *lockMachine) check(t *rapid.T) {
@@ -390,7 +392,7 @@ func (m *lockMachine) end(t *rapid.T) {
 		t.Skip()
 	}
 	i := m.some(t, false)
-	close(m.tasks[i].todo)
+	m.tasks[i].todo.Close()
 	synctest.Wait()
 	m.begin(i)
 	if m.owner == i {
