@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -67,7 +68,7 @@ func TestLockSchedules(t *testing.T) {
 // has released the lock already.
 func TestBreakerSchedules(t *testing.T) {
 	const rounds = 20_000
-	bubble(t, func(ctx context.Context) {
+	synctest.Test(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 0))
 		var mu sync.Mutex // at the same virtual time there may be two
 		park.SetSchedule(func() {
@@ -77,25 +78,32 @@ func TestBreakerSchedules(t *testing.T) {
 			time.Sleep(d)
 		})
 		defer park.SetSchedule(nil)
-		var l csync.Lock
-		round := func() {
-			_ = l.Acquire(ctx)
-			waiter := scope.Go(ctx, func(ctx context.Context) error {
-				_ = l.Acquire(ctx)
-				return l.Release(ctx)
-			})
-			park.Yield()
-			park.Yield()
-			_ = l.Release(ctx)
-			_ = waiter.Wait(ctx)
-		}
-		for range 100 {
-			round()
-		}
-		before := heap()
-		for range rounds {
-			round()
-		}
-		require.Less(t, heap()-before, int64(32<<10))
+		require.NoError(t, scope.Run(background, func(ctx context.Context) error {
+			breakerRounds(t, ctx, rounds)
+			return nil
+		}))
 	})
+}
+
+func breakerRounds(t *testing.T, ctx context.Context, rounds int) {
+	var l csync.Lock
+	round := func() {
+		_ = l.Acquire(ctx)
+		waiter := scope.Go(ctx, func(ctx context.Context) error {
+			_ = l.Acquire(ctx)
+			return l.Release(ctx)
+		})
+		park.Yield()
+		park.Yield()
+		_ = l.Release(ctx)
+		_ = waiter.Wait(ctx)
+	}
+	for range 100 {
+		round()
+	}
+	before := heap()
+	for range rounds {
+		round()
+	}
+	require.Less(t, heap()-before, int64(32<<10))
 }
