@@ -22,9 +22,20 @@ func TestSchedulesOfEvent(t *testing.T) {
 		e := csync.NewEvent(csync.Name("e"))
 		victim := r.IntN(4)
 		coming := r.IntN(2) == 0 // the event is set while they come, and stays so
-		moment := time.Duration(r.IntN(4000))
+		moment := time.Duration(1 + r.IntN(6000))
+		if !coming {
+			moment = time.Millisecond // they wait
+		}
 		var woken atomic.Int32
 		err := scope.Run(ctx, func(ctx context.Context) error {
+			scope.Go(ctx, func(ctx context.Context) error {
+				err := scope.Sleep(ctx, moment)
+				e.Set()
+				if !coming {
+					e.Clear()
+				}
+				return err
+			})
 			var waiters []*scope.Child
 			for range 3 {
 				waiters = append(waiters, scope.Go(ctx, func(ctx context.Context) error {
@@ -35,19 +46,12 @@ func TestSchedulesOfEvent(t *testing.T) {
 					return err
 				}))
 			}
-			if !coming {
-				moment = time.Millisecond // they wait
-			}
-			_ = scope.Sleep(ctx, moment)
-			scope.Go(ctx, func(context.Context) error {
-				e.Set()
-				if !coming {
-					e.Clear()
-				}
-				return nil
-			})
 			if victim < len(waiters) {
-				scope.Go(ctx, func(context.Context) error { waiters[victim].Cancel(nil); return nil })
+				scope.Go(ctx, func(ctx context.Context) error {
+					err := scope.Sleep(ctx, moment)
+					waiters[victim].Cancel(nil)
+					return err
+				})
 			}
 			for i, c := range waiters {
 				if err := c.Wait(ctx); err != nil && i != victim {

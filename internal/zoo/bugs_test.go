@@ -18,12 +18,12 @@ var bugs = []bug{
 	},
 	{
 		"cancellation between the check and the park is missed", "internal/park/wait.go",
-		"	if ctx == nil || ctx.Err() == nil || !w.claim(canceled) {\n		rang", "	if true {\n		rang",
+		"	if ctx == nil || ctx.Err() == nil || !w.claim(canceled) {\n", "	if true {\n",
 		"sync", schedules,
 	},
 	{
 		"ticket of a cancelled wait stays in line", "internal/park/wait.go",
-		"	mu.Lock()\n	line.Remove(t)\n	mu.Unlock()\n	if rang", "	if rang",
+		"	mu.Lock()\n	line.Remove(t)\n	mu.Unlock()\n	if phase", "	if phase",
 		"sync", schedules,
 	},
 	{
@@ -120,12 +120,12 @@ var bugs = []bug{
 		"sync", schedules,
 	},
 	{
-		"lock freed while somebody waits", "sync/lock.go",
+		"lock freed while somebody waits", "sync/lock_state.go",
 		"	t := l.line.Serve()\n	if t == nil {\n		l.locked", "	t := l.line.Serve()\n	op.Wake(t)\n	if true {\n		l.locked",
 		"sync", schedules,
 	},
 	{
-		"lock that nobody breaks", "sync/lock.go",
+		"lock that nobody breaks", "sync/lock_state.go",
 		"	l.failLocked(&l.line)\n", "",
 		"sync", schedules,
 	},
@@ -136,7 +136,7 @@ var bugs = []bug{
 	},
 	{
 		"permit made and handed over", "sync/semaphore.go",
-		"	case t != nil:\n", "	case t != nil:\n		s.value++\n",
+		"	if next == nil {\n		s.value.Store(0)\n	}\n	return next, next != nil\n", "	s.value.Store(1)\n	return next, next != nil\n",
 		"sync", schedules,
 	},
 	{
