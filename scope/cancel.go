@@ -221,11 +221,14 @@ func (s *Scope) CancelCaught() bool {
 }
 
 // Cause returns why the scope was cancelled while it ran, by itself or from
-// outside; nil if it was not, and before Run.
-func (s *Scope) Cause() *CanceledError {
+// outside: a *[CanceledError]; nil if it was not, and before Run.
+func (s *Scope) Cause() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.causeLocked()
+	if e := s.causeLocked(); e != nil {
+		return e
+	}
+	return nil
 }
 
 func (s *Scope) causeLocked() *CanceledError {

@@ -45,7 +45,7 @@ func TestDueButUnfired(t *testing.T) {
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 			}
 			require.True(t, s.CancelCalled())
-			require.Equal(t, scope.KindDeadline, s.Cause().Kind)
+			require.Equal(t, scope.KindDeadline, causeIn(t, s.Cause()).Kind)
 		}
 	})
 }

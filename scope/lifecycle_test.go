@@ -24,8 +24,8 @@ func TestCancelledBeforeRun(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, began)
 	require.True(t, s.CancelCaught())
-	require.Equal(t, "s", s.Cause().Scope)
-	require.Equal(t, errWhy, s.Cause().Reason)
+	require.Equal(t, "s", causeIn(t, s.Cause()).Scope)
+	require.Equal(t, errWhy, causeIn(t, s.Cause()).Reason)
 }
 
 // R22: it runs once; Cancel after the end only sets CancelCalled.
@@ -91,7 +91,7 @@ func TestCause(t *testing.T) {
 				return err
 			})
 		})
-		e := s.Cause()
+		e := causeIn(t, s.Cause())
 		require.Equal(t, scope.KindExplicit, e.Kind)
 		require.Equal(t, "s", e.Scope)
 		require.Equal(t, "s/asker", e.Task)
@@ -107,7 +107,7 @@ func TestCause(t *testing.T) {
 	}
 	s := scope.New()
 	_ = s.Run(bg, func(context.Context) error { s.Cancel(nil); return nil })
-	require.ErrorContains(t, s.Cause().Reason, "TestCause", "a nil cause says who called")
+	require.ErrorContains(t, causeIn(t, s.Cause()).Reason, "TestCause", "a nil cause says who called")
 }
 
 // R24: a plain context around: kind context, one value in all scopes inside.
@@ -166,9 +166,9 @@ func TestShutdown(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, [3]time.Duration{time.Second, time.Second, time.Second}, told)
-		require.Equal(t, scope.KindShutdown, s.Cause().Kind)
-		require.Equal(t, errWhy, s.Cause().Reason)
-		require.Equal(t, start.Add(6*time.Second), s.Cause().At)
+		require.Equal(t, scope.KindShutdown, causeIn(t, s.Cause()).Kind)
+		require.Equal(t, errWhy, causeIn(t, s.Cause()).Reason)
+		require.Equal(t, start.Add(6*time.Second), causeIn(t, s.Cause()).At)
 	})
 	require.Nil(t, scope.Stopping(bg))
 }
@@ -197,7 +197,7 @@ func TestSignals(t *testing.T) {
 		return forever(ctx)
 	})
 	require.NoError(t, err)
-	require.Equal(t, scope.KindShutdown, s.Cause().Kind)
+	require.Equal(t, scope.KindShutdown, causeIn(t, s.Cause()).Kind)
 	require.ErrorContains(t, s.Cause(), syscall.SIGUSR2.String())
 	require.NoError(t, scope.Run(bg, sleep(0), scope.Signals(time.Second)), "and without any signal it ends")
 }

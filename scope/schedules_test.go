@@ -369,7 +369,7 @@ func TestSchedulesOfShutdown(t *testing.T) {
 			return
 		}
 		require.InDelta(t, grace.Seconds(), took.Seconds(), 0.1, "not prolonged by the second call, which may have been the first")
-		require.Equal(t, scope.KindShutdown, s.Cause().Kind)
+		require.Equal(t, scope.KindShutdown, causeIn(t, s.Cause()).Kind)
 	})
 }
 

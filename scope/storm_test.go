@@ -69,7 +69,7 @@ func TestStormOfCancels(t *testing.T) {
 	for range 100 {
 		s := scope.New()
 		var cancels sync.WaitGroup
-		causes := make(chan *scope.CanceledError, 100)
+		causes := make(chan error, 100)
 		err := s.Run(bg, func(ctx context.Context) error {
 			for range 10 {
 				scope.Go(ctx, forever)

@@ -196,7 +196,7 @@ func TestMainTask(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, time.Second, time.Since(start))
-		require.Equal(t, scope.KindScopeDone, s.Cause().Kind)
+		require.Equal(t, scope.KindScopeDone, causeIn(t, s.Cause()).Kind)
 		require.True(t, s.CancelCaught())
 	})
 }

@@ -115,7 +115,7 @@ func (c *contender[T]) Run(ctx context.Context) error {
 // the cancellation of the contest has no part in it.
 func (c *contender[T]) Finished(error) error {
 	k, err := c.contest, c.child.Err()
-	if cause := k.scope.Cause(); cause != nil && err == error(cause) { //nolint:errorlint // state decides, identity is the question
+	if cause := k.scope.Cause(); cause != nil && err == cause { //nolint:errorlint // state decides, identity is the question
 		return nil
 	}
 	k.mu.Lock()

@@ -58,7 +58,8 @@ func (m *mapping[In, Out]) run(ctx context.Context, name string, opts []scope.Op
 // movedOn reports whether s, which has ended, was to move on after its own
 // deadline, and did.
 func movedOn(s *scope.Scope, opts []scope.Option) bool {
-	return slices.Contains(opts, scope.MoveOn()) && s.CancelCalled() && s.Cause() != nil && s.Cause().Kind == scope.KindDeadline
+	cause, ok := s.Cause().(*scope.CanceledError) //nolint:errorlint // what Cause returns
+	return ok && slices.Contains(opts, scope.MoveOn()) && s.CancelCalled() && cause.Kind == scope.KindDeadline
 }
 
 // missing is why there is not a result for every item, although the scope has

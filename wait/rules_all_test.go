@@ -98,7 +98,7 @@ func TestAllCancelled(t *testing.T) {
 			time.AfterFunc(time.Second, func() { s.Cancel(errA) })
 			vs, err := wait.All(ctx, stubborn, forever)
 			require.Nil(t, vs)
-			require.Equal(t, error(s.Cause()), err)
+			require.Equal(t, s.Cause(), err)
 			return err
 		}))
 		other, stop := context.WithTimeout(ctx, time.Second)

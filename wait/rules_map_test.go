@@ -203,7 +203,7 @@ func TestMapCancelled(t *testing.T) {
 			require.NoError(t, s.Run(ctx, func(ctx context.Context) error {
 				time.AfterFunc(time.Second, func() { s.Cancel(errA) })
 				_, err := run(ctx)
-				require.Equal(t, error(s.Cause()), err)
+				require.Equal(t, s.Cause(), err)
 				return err
 			}))
 		}

@@ -138,7 +138,7 @@ func TestContestCancelled(t *testing.T) {
 				time.AfterFunc(time.Second, func() { s.Cancel(errA) })
 				v, err := call(ctx, l.run, func(ctx context.Context) (int, error) { <-ctx.Done(); return 3, ctx.Err() }) //nolint:wrapcheck // on purpose
 				require.Zero(t, v)
-				require.Equal(t, error(s.Cause()), err)
+				require.Equal(t, s.Cause(), err)
 				require.True(t, l.ended)
 				return err
 			}))

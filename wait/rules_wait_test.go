@@ -274,7 +274,7 @@ func TestWaitCancelled(t *testing.T) {
 		require.NoError(t, s.Run(ctx, func(ctx context.Context) error {
 			x := task.Go(ctx, func(ctx context.Context) (int, error) {
 				err := check(ctx)
-				require.Equal(t, error(s.Cause()), err)
+				require.Equal(t, s.Cause(), err)
 				return 0, err
 			})
 			synctest.Wait()
