@@ -166,6 +166,25 @@ func TestDumpDeadlock(t *testing.T) {
 	}, scope.Name("main"))
 }
 
+// Two tasks of one name, each with the lock that the other wants.
+func TestDumpDeadlockOfLocks(t *testing.T) {
+	dumped(t, "deadlock-locks", 2*time.Second, func(ctx context.Context) error {
+		db, cache := csync.NewLock(csync.Name("db")), csync.NewLock(csync.Name("cache"))
+		both := func(first, second *csync.Lock) func(context.Context) error {
+			return func(ctx context.Context) error {
+				if err := first.Acquire(ctx); err != nil {
+					return err
+				}
+				time.Sleep(time.Second)
+				return second.Acquire(ctx)
+			}
+		}
+		scope.Go(ctx, both(db, cache), scope.Name("payment"))
+		scope.Go(ctx, both(cache, db), scope.Name("payment"))
+		return nil
+	}, scope.Name("checkout"))
+}
+
 // A cycle that goes through the end of a scope, and tasks of one name: a waits
 // at the end of its scope for c in it, c for b, and b for a. Twice the same, so
 // that paths alone would not do.
