@@ -183,6 +183,7 @@ func TestCancellationOrFailure(t *testing.T) {
 	type result struct {
 		failed error // nil: it was the cancellation
 		whole  bool  // the failure is the very error returned
+		caught bool  // the cancellation is caught beside the failure
 	}
 	wrapped := func(ctx context.Context) error { return fmt.Errorf("text: %w", errors.Join(ctx.Err(), errBoom)) }
 	for name, c := range map[string]struct {
@@ -195,8 +196,8 @@ func TestCancellationOrFailure(t *testing.T) {
 		"joined":             {func(ctx context.Context) error { return errors.Join(ctx.Err(), context.Cause(ctx)) }, result{}},
 		"other kind":         {func(context.Context) error { return context.DeadlineExceeded }, result{failed: context.DeadlineExceeded, whole: true}},
 		"failure":            {func(context.Context) error { return errBoom }, result{failed: errBoom, whole: true}},
-		"join with failure":  {func(ctx context.Context) error { return errors.Join(ctx.Err(), errBoom) }, result{failed: errBoom}},
-		"deep join":          {func(ctx context.Context) error { return errors.Join(ctx.Err(), errors.Join(errBoom, ctx.Err())) }, result{failed: errBoom}},
+		"join with failure":  {func(ctx context.Context) error { return errors.Join(ctx.Err(), errBoom) }, result{failed: errBoom, caught: true}},
+		"deep join":          {func(ctx context.Context) error { return errors.Join(ctx.Err(), errors.Join(errBoom, ctx.Err())) }, result{failed: errBoom, caught: true}},
 		"join inside a text": {wrapped, result{failed: errBoom, whole: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -221,8 +222,37 @@ func TestCancellationOrFailure(t *testing.T) {
 			} else {
 				require.NotErrorIs(t, failures[0].Err, context.Canceled)
 			}
+			require.Equal(t, c.want.caught, s.CancelCaught())
+			var all *scope.Error
+			require.ErrorAs(t, err, &all)
+			require.Equal(t, c.want.caught, all.Cause != nil)
 		})
 	}
+}
+
+// R13, R17: the cancellation that a task returns in a join with its failure was
+// something to catch, and so a timeout is reported beside the failure.
+func TestJoinedCancellationIsCaught(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		joined := func(ctx context.Context) error { return errors.Join(scope.Sleep(ctx, time.Hour), errBoom) }
+		for name, body := range map[string]func(ctx context.Context) error{
+			"body": joined,
+			"task": func(ctx context.Context) error { scope.Go(ctx, joined); return nil },
+			"handled": func(ctx context.Context) error {
+				scope.Go(ctx, joined, scope.OnError(func(context.Context, error) bool { return true }))
+				return nil
+			},
+		} {
+			timedOut, err := scope.MoveOnAfter(bg, time.Second, body)
+			require.True(t, timedOut, name)
+			if name == "handled" {
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorIs(t, err, errBoom)
+			require.NotErrorIs(t, failuresOf(t, err)[0].Err, context.DeadlineExceeded)
+		}
+	})
 }
 
 // R16: a join of failures keeps its identity.

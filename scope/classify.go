@@ -7,16 +7,16 @@ import (
 )
 
 // split says what of the error that a task or body returned under ctx is
-// failure, and whether it was ended by the cancellation of ctx (R15, R16).
-// State decides: while ctx is not cancelled everything is a failure. Out of a
-// plain join the cancellations are stripped; any other error is all or nothing.
+// failure, and whether any of it is the cancellation of ctx (R15, R16), as it
+// is beside a failure in a join. State decides: while ctx is not cancelled
+// everything is a failure. Out of a plain join the cancellations are stripped;
+// any other error is all or nothing.
 func split(ctx context.Context, err error) (failure error, canceled bool) {
 	if err == nil || ctx.Err() == nil {
 		return err, false
 	}
 	c := cancellation{CauseOf(ctx), context.Cause(ctx), ctx.Err()}
-	failure = c.strip(err)
-	return failure, failure == nil
+	return c.strip(err)
 }
 
 // cancellation is everything that counts as the cancellation of one context:
@@ -51,12 +51,18 @@ func (c cancellation) covers(err error) bool {
 	return false
 }
 
-// strip returns err without what is cancellation, or nil if nothing is left.
-func (c cancellation) strip(err error) error {
+// strip returns err without what is cancellation, or nil if nothing is left,
+// and whether there was any.
+func (c cancellation) strip(err error) (rest error, some bool) {
 	if c.covers(err) {
-		return nil
+		return nil, true
 	}
-	return filterJoin(err, func(leaf error) bool { return !c.covers(leaf) })
+	rest = filterJoin(err, func(leaf error) bool {
+		ours := c.covers(leaf)
+		some = some || ours
+		return !ours
+	})
+	return rest, some
 }
 
 var joinType = reflect.TypeOf(errors.Join(errors.New("")))

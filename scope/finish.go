@@ -191,7 +191,8 @@ type ending struct {
 	failed bool // the scope is to hear of err
 	again  bool // err was told of before: an inner Run has raised it again
 
-	handled error // the failure, if the task's handler took care of it
+	handled error          // the failure, if the task's handler took care of it
+	beside  *CanceledError // the cancellation that a failure was joined with
 
 	at  step
 	job capture.Job // once it is published: what has finished
@@ -253,10 +254,13 @@ func (c *Child) sortFailure(out capture.Outcome) ending {
 	}
 	awaitDue(ctx, c.scope.timed)
 	failure, canceled := split(ctx, out.Err)
-	if !canceled {
+	cause := CauseOf(ctx)
+	switch {
+	case failure != nil && canceled:
+		return ending{state: Failed, err: failure, begun: true, failed: true, beside: cause}
+	case failure != nil:
 		return ending{state: Failed, err: failure, begun: true, failed: true}
 	}
-	cause := CauseOf(ctx)
 	if cause == c.due { // its own time was up: nobody else knows, so it fails
 		return ending{state: Failed, err: cause, begun: true, failed: true}
 	}
@@ -278,7 +282,7 @@ func (c *Child) handled(e *ending) {
 		c.failBeside(panicError(out.Panic, c.path()), true)
 	case h.ok:
 		c.report(*e, true)
-		*e = ending{state: Succeeded, begun: true, handled: e.err}
+		*e = ending{state: Succeeded, begun: true, handled: e.err, beside: e.beside}
 	}
 }
 
@@ -397,7 +401,7 @@ func (c *Child) release(e *ending) (body *park.Ticket) {
 	if own := c.own.Load(); own != nil { // none is made any more: see gone
 		own.end(s)
 	}
-	canceled := e.begun && e.state == Canceled && c.endedByScope(e.err)
+	canceled := e.begun && (e.state == Canceled && c.endedByScope(e.err) || e.beside != nil && c.endedByScope(e.beside))
 	c.rare = nil
 	s.mu.Lock()
 	if canceled && !s.settled {
