@@ -11,6 +11,9 @@
 // processors are named. [Dump] writes the live tree as text, also of a program
 // that hangs; [DumpOnSignal] does when a signal comes.
 //
+// In a host task of a guest run it is the host's loop that is measured: how late
+// it is to call what it is given to call, and which task has kept it.
+//
 // # Guarantees
 //
 // Nothing runs, and nothing is counted or kept, unless it is asked for: no
@@ -28,10 +31,11 @@
 //
 // While it runs, a Monitor records the histogram corral.loop.delay (the lag, in
 // seconds) and, once a second, the gauges corral.loop.saturation (the Result)
-// and corral.loop.runnable (goroutines that are ready to run, per processor),
-// with its name as corral.loop.name. A lag over the threshold of OnLag is
-// recorded with the worst culprit's span as the current one, so that the
-// exemplar of a bad bucket leads to the trace of the task that caused it.
+// and corral.loop.runnable (goroutines that are ready to run, per processor; on a
+// host's loop, host tasks that are), with its name as corral.loop.name. A lag over
+// the threshold of OnLag is recorded with the worst culprit's span as the current
+// one, so that the exemplar of a bad bucket leads to the trace of the task that
+// caused it.
 //
 // # Debugging and testing
 //

@@ -10,6 +10,7 @@ import (
 
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/scope/guest"
 )
 
 func serve(context.Context) error { return nil }
@@ -39,6 +40,32 @@ func ExampleMonitor_Run() {
 	})
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// Measure the loop that tasks are guests of, in one of them: whoever keeps that
+// from going on is named.
+func ExampleMonitor_Run_host() {
+	loop := make(chan func(), 16)
+	late := make(chan monitor.Report, 1)
+	m := monitor.New(monitor.Period(time.Millisecond), monitor.OnLag(20*time.Millisecond, func(r monitor.Report) { late <- r }))
+	_, err := guest.Start(context.Background(), guest.Host{RunSyncSoonThreadsafe: func(fn func()) { loop <- fn }},
+		func(ctx context.Context) (string, error) {
+			return "", scope.Run(ctx, func(ctx context.Context) error {
+				scope.Go(ctx, m.Run, scope.Background())
+				return scope.Go(ctx, func(context.Context) error {
+					r := <-late // blocks the loop, and not by a wait of ours
+					fmt.Println(r.Culprits[0].Task)
+					return nil
+				}, scope.Name("blocker")).Wait(ctx)
+			}, scope.Name("window"))
+		}, func(guest.Outcome[string]) { close(loop) })
+	for fn := range loop {
+		fn()
+	}
+	fmt.Println(err)
+	// Output:
+	// ExampleMonitor_Run_host.func3/window/blocker
+	// <nil>
 }
 
 // Ask who did it when the processors were held for long.

@@ -21,7 +21,8 @@ const (
 type Report struct {
 	// At is when the lag was measured.
 	At time.Time
-	// Lag is by how much the turn took longer than the period.
+	// Lag is by how much the turn took longer than the period, so far if it still
+	// goes on: see [OnLag].
 	Lag time.Duration
 	// Culprits are those who used most CPU time since then, the worst first;
 	// at most eight. It is empty if nobody used any that could be measured.
@@ -32,14 +33,18 @@ type Report struct {
 type Culprit struct {
 	// Task is the path of a task, or its name if it has ended meanwhile; tasks
 	// with the same path are one culprit. It is "" for what is no task of ours,
-	// and for the garbage collector: Stack tells what.
+	// and for the garbage collector: Stack tells what. On a host's loop "" is the
+	// host itself. The body of a scope has the scope's path.
 	Task string
 	// CPU is the CPU time in the profile, of all processors. It is 0 if the
 	// process was being profiled already: then the culprits are those whom a
-	// few looks at all goroutines have found running, the most often first.
+	// few looks at all goroutines have found running, the most often first. On a
+	// host's loop it is how long they have had the thread since the lag began,
+	// also in a call that blocked.
 	CPU time.Duration
 	// Stack is where most of that was, as text: the function that ran first,
-	// then its callers.
+	// then its callers. On a host's loop only of who had the thread when the lag
+	// passed the threshold: where he was then.
 	Stack []byte
 }
 
@@ -65,7 +70,7 @@ type inquiry struct {
 	over    time.Time       // when the open one is to end
 	next    time.Time       // when there may be another
 	lags    []time.Duration // that the open one is about
-	mute    bool            // report has panicked
+	teller  teller
 }
 
 func newInquiry(m *Monitor) *inquiry {
@@ -122,20 +127,23 @@ func (q *inquiry) end(r *recorder) {
 	for _, c := range found {
 		q.report.Culprits = append(q.report.Culprits, c.Culprit)
 	}
-	q.tell()
+	q.teller.tell(q.m, q.report)
 }
 
+// teller tells the user, unless his function has panicked.
+type teller struct{ mute bool }
+
 // tell calls the user's function.
-func (q *inquiry) tell() {
-	if q.mute {
+func (t *teller) tell(m *Monitor, r Report) {
+	if t.mute {
 		return
 	}
 	out := capture.Call(context.Background(), capture.Func(func(context.Context) error {
-		q.m.report(q.report)
+		m.report(r)
 		return nil
 	}))
 	if out.Panic != nil {
-		q.mute = true
+		t.mute = true
 		slog.Error("monitor: the function given to OnLag panicked and is not called any more", "panic", out.Panic.Value, "stack", string(out.Panic.Stack))
 	}
 }

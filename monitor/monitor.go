@@ -54,6 +54,7 @@ func Window(d time.Duration) Option {
 }
 
 // Name names the Monitor in the metrics, as the attribute corral.loop.name.
+// Without it the loop of a guest run has the name of the run's scope.
 func Name(name string) Option { return nameOption(name) }
 
 // OnLag looks for who did it when a lag passes the threshold: for a third of a
@@ -64,6 +65,12 @@ func Name(name string) Option { return nameOption(name) }
 //
 // This happens at most once in ten seconds; lags in between are measured, and
 // nothing more. Who has burst and gone before the profile began is not found.
+//
+// Of a host's loop (see [Monitor]) it is known whose step has the thread, and no
+// profile is taken: the report is made when the lag is over, or a third of a
+// second after it has passed the threshold, while the host is still frozen.
+// report is called on a goroutine then, not on the host's thread.
+//
 // While the Monitor runs, every task that begins pays for its label; with no
 // Monitor that has OnLag there is none. It panics if threshold is not positive
 // or report is nil.
@@ -82,6 +89,11 @@ func OnLag(threshold time.Duration, report func(Report)) Option {
 // with everybody else (runtime.Gosched); the time both take, divided by the
 // period, is 1 in a program that idles, and grows in proportion with the number
 // of goroutines that are ready to run.
+//
+// In a host task of a guest run (package scope/guest) it measures the host's loop
+// instead, as the host sees it: once a period, by how much the host is late to
+// call what it was given to call. It does so from a goroutine, and sees a frozen
+// host while that lasts. The host has one call more to make for every period.
 //
 // It runs only while [Monitor.Run] or [Monitor.Watch] does, once. All methods
 // may be called from any goroutine. A Monitor must not be copied. The model is
@@ -126,7 +138,7 @@ func New(opts ...Option) *Monitor {
 }
 
 // Run measures until ctx is cancelled, on the caller's goroutine, and returns
-// why it was. A Monitor runs once: another Run or Watch, at the same time or
+// why it was. In a host task, which waits meanwhile, it measures the host's loop. A Monitor runs once: another Run or Watch, at the same time or
 // later, returns an error that is (errors.Is) scope.ErrInUse, and leaves the
 // first alone. It is best run as a Background task, which does not keep its
 // scope open. It panics if ctx is nil.

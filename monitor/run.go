@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 )
@@ -17,6 +18,11 @@ const gauged = time.Second
 
 // run measures until ctx is cancelled. The Monitor was taken before.
 func (m *Monitor) run(ctx context.Context) error {
+	if f := seam.HostOf; f != nil {
+		if h := f(); h != nil {
+			return m.runBeside(ctx, h)
+		}
+	}
 	now := time.Now()
 	m.begin(now)
 	defer m.finish(time.Now)
@@ -92,12 +98,17 @@ func (r *recorder) record(m *Monitor, now time.Time, lag time.Duration) {
 	if r.inquiry == nil || !r.inquiry.takes(r, now, lag) {
 		r.loop.Delay(r.ctx, lag)
 	}
+	r.gauge(m, now, r.runnable)
+}
+
+// gauge sets the gauges if they are due.
+func (r *recorder) gauge(m *Monitor, now time.Time, runnable func() float64) {
 	if r.loop == nil || now.Before(r.next) {
 		return
 	}
 	r.next = now.Add(gauged)
 	r.loop.Saturation(r.ctx, m.resultAt(now))
-	r.loop.Runnable(r.ctx, r.runnable())
+	r.loop.Runnable(r.ctx, runnable())
 }
 
 // runnable is how many goroutines are ready to run, for each processor.

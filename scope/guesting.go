@@ -49,3 +49,6 @@ func (g *guest) Lose(err error) {
 
 // Strand is what the task waits with.
 func (r *runner) Strand() *park.Strand { return &r.strand }
+
+// Owner is the task.
+func (r *runner) Owner() any { return (*Child)(r) }

@@ -61,6 +61,7 @@ func (l *loop) here() bool {
 type call struct {
 	loop   *loop
 	job    capture.Func
+	owner  any             // whose call it is, or nil
 	caller *park.Ticket    // claimed; the host's thread alone
 	out    capture.Outcome // before caller is woken
 
@@ -68,7 +69,13 @@ type call struct {
 	line park.Line
 }
 
+// Owner is whose call it is.
+func (c *call) Owner() any { return c.owner }
+
 func (c *call) wait(ctx context.Context) error {
+	if p := park.PlaceOf(ctx); p != nil {
+		c.owner = p.Owner
+	}
 	c.mu.Lock()
 	if !c.loop.push(item{job: c}) {
 		c.mu.Unlock()

@@ -19,6 +19,7 @@ import (
 type coroutine struct {
 	loop  *loop
 	job   executor.Job
+	owner any        // of the job, or nil
 	link  *coroutine // in the loop's list of idle ones
 	self  atomic.Uintptr
 	next  func() (struct{}, bool)
@@ -34,7 +35,10 @@ func newCoroutine(l *loop) *coroutine {
 
 // take gives the coroutine its next job.
 func (c *coroutine) take(j executor.Job) {
-	c.job = j
+	c.job, c.owner = j, nil
+	if o, ok := j.(seam.Owned); ok {
+		c.owner = o.Owner()
+	}
 	if s, ok := j.(seam.Stranded); ok {
 		s.Strand().Bind(c)
 	}
@@ -55,6 +59,7 @@ func (c *coroutine) live(yield func(struct{}) bool) {
 		job := c.job
 		c.job = nil
 		job.Execute()
+		c.owner = nil
 		if !c.loop.rest(c) || !yield(struct{}{}) {
 			break
 		}
@@ -78,8 +83,10 @@ var errExited = errors.New("scope/guest: a host task has ended its coroutine")
 // resume runs the coroutine until it waits, or has ended its job.
 func (c *coroutine) resume() {
 	c.loop.current.Store(c)
+	looking := c.loop.onlookers.begin(c.owner)
 	defer func() {
 		c.loop.current.Store(nil)
+		looking.end()
 		if v := recover(); v != nil && v != any(errExited) {
 			panic(v)
 		}

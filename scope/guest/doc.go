@@ -18,7 +18,8 @@
 //     handlers, and done: on the host's thread.
 //   - the function of [scope.Blocking], called in a host task: on a goroutine,
 //     while the host goes on. Bare blocking calls and long computations freeze
-//     the host, and with it everything here.
+//     the host, and with it everything here. A monitor.Monitor that runs in a
+//     host task measures that, and names the task.
 //   - tasks spawned into a scope outside of the run ([scope.In]), or of a scope
 //     that was opened on another goroutine, or with a ctx that is none of ours:
 //     on goroutines.

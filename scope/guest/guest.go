@@ -138,6 +138,9 @@ type run[T any] Guest[T]
 // Strand is what main waits with.
 func (r *run[T]) Strand() *park.Strand { return r.open.Strand() }
 
+// Owner is the run's scope, whose body main is.
+func (r *run[T]) Owner() any { return r.scope }
+
 // Execute is main, from its first instruction to the end of its scope.
 func (r *run[T]) Execute() {
 	exiting := true // by Goexit, unless the call below returns

@@ -28,11 +28,12 @@ type loop struct {
 	run  running
 	over chan struct{} // closed at the very end, by the messenger
 
-	calls   sync.WaitGroup            // timers and context callbacks of waits
-	aside   executor.Executor         // goroutines for calls that block
-	current atomic.Pointer[coroutine] // the one whose step it is
-	thread  atomic.Uintptr            // the goroutine that ticks, or the one that is the host
-	fence   fence                     // who has set ticking
+	calls     sync.WaitGroup            // timers and context callbacks of waits
+	aside     executor.Executor         // goroutines for calls that block
+	current   atomic.Pointer[coroutine] // the one whose step it is
+	thread    atomic.Uintptr            // the goroutine that ticks, or the one that is the host
+	fence     fence                     // who has set ticking
+	onlookers onlookers
 
 	mu      sync.Mutex // guards the rest; a leaf: nothing is locked under it
 	ready   ready
@@ -208,12 +209,20 @@ func (l *loop) finish() {
 		idle.stop()
 	}
 	l.calls.Wait() // only those that came too late are left
-	for _, it := range left {
-		it.job.(*call).refuse() // all tasks have ended
-	}
+	refuseAll(left)
 	l.letGo()
 	defer l.dismiss()
 	l.run.finish()
+}
+
+// refuseAll ends the calls among what was left. There are no tasks among it,
+// unless the host is gone.
+func refuseAll(left []item) {
+	for _, it := range left {
+		if c, ok := it.job.(*call); ok {
+			c.refuse()
+		}
+	}
 }
 
 // close lets nothing begin any more.

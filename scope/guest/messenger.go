@@ -178,11 +178,7 @@ func (l *loop) standIn() {
 	err = fmt.Errorf("%w; %d host tasks cannot go on, since its thread was locked", err, l.active)
 	l.mu.Unlock()
 	_, left := l.close()
-	for _, it := range left {
-		if c, ok := it.job.(*call); ok {
-			c.refuse()
-		}
-	}
+	refuseAll(left)
 	l.run.lose(err)
 	l.letGo()
 	defer l.dismiss()
