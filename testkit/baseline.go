@@ -136,6 +136,13 @@ func describe(g goroutine) string {
 	what := "a goroutine that has not ended"
 	path, id, labelled := strings.Cut(g.label, "#")
 	switch {
+	case g.isMessenger():
+		what = "the messenger of a guest run that has not ended"
+	case g.isCoroutine():
+		what = g.coroutineText()
+		if labelled {
+			what += ", in scope " + path
+		}
 	case g.isTask():
 		what = "a task that has not ended"
 		if labelled {
@@ -148,7 +155,7 @@ func describe(g goroutine) string {
 	case labelled:
 		what = fmt.Sprintf("a goroutine that was started with a bare go statement inside scope %s", path)
 	}
-	if at := g.startedAt(); at != "" && !g.isTask() {
+	if at := g.startedAt(); at != "" && !g.isTask() && !g.isCoroutine() && !g.isMessenger() {
 		what += "\nstarted " + at
 	}
 	return what + "\nstuck in\n" + indent(g.text)

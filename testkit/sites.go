@@ -9,7 +9,7 @@ import (
 // own are the packages whose frames do not say where a user's code is.
 var own = []string{
 	"github.com/corral-go/corral/scope.", "github.com/corral-go/corral/task.", "github.com/corral-go/corral/wait.",
-	"github.com/corral-go/corral/sync.", "github.com/corral-go/corral/internal/", "runtime.",
+	"github.com/corral-go/corral/sync.", "github.com/corral-go/corral/scope/guest.", "github.com/corral-go/corral/internal/", "runtime.",
 }
 
 // site names the place in the user's code that a stack comes from: the first

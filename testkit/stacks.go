@@ -117,6 +117,28 @@ func (g *goroutine) isTask() bool {
 	return g.in("github.com/corral-go/corral/internal/executor.(*Executor).work")
 }
 
+// guestFrame is what frames of package guest begin with.
+const guestFrame = "github.com/corral-go/corral/scope/guest."
+
+// isCoroutine reports whether the goroutine is a coroutine of a guest run.
+func (g *goroutine) isCoroutine() bool { return g.in(guestFrame + "(*coroutine).live") }
+
+// isMessenger reports whether it is what asks the host of a guest run.
+func (g *goroutine) isMessenger() bool { return g.in(guestFrame + "(*loop).deliver") }
+
+// coroutineText says what a coroutine has not ended.
+func (g *goroutine) coroutineText() string {
+	switch {
+	case g.in("github.com/corral-go/corral/scope.(*runner).Execute"):
+		return "a host task that has not ended"
+	case g.in("github.com/corral-go/corral/scope.(*guest).RunBody"):
+		return "the main function of a guest run, which has not ended"
+	case g.in(guestFrame + "(*call).Execute"):
+		return "a function given to guest.RunOnHost, which has not ended"
+	}
+	return "a coroutine of a guest run that was never stopped"
+}
+
 // isRunningTest reports whether the goroutine is that of a test which is neither
 // waiting for its turn nor for tests inside it.
 func (g *goroutine) isRunningTest() bool {
