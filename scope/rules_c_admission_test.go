@@ -283,7 +283,7 @@ func TestR37_ScopeCancelledBeforeItsTurn(t *testing.T) {
 			scope.Go(ctx, func(ctx context.Context) error {
 				c := scope.Go(ctx, tkNever(t))
 				s.Cancel(nil)
-				<-c.Done()
+				tkDone(ctx, c)
 				require.Equal(t, scope.Canceled, c.State())
 				require.Same(t, s.Cause(), c.Err())
 				return nil

@@ -65,7 +65,7 @@ func TestR43_SpawnedByBackground(t *testing.T) {
 		var at time.Duration
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
-				time.Sleep(time.Second)
+				tkDeaf(ctx, time.Second)
 				scope.Go(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, 4*time.Second) })
 				err := tkForever(ctx)
 				at = time.Since(start)
@@ -234,7 +234,7 @@ func TestR44_AfterDone(t *testing.T) {
 func TestR44_FailureInCleanUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
-			scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return tkErrA })
+			scope.Go(ctx, func(ctx context.Context) error { _ = tkForever(ctx); return tkErrA })
 			synctest.Wait()
 			scope.Go(ctx, tkNothing, scope.Main())
 			return nil

@@ -309,5 +309,5 @@ func TestR30_NoFailure(t *testing.T) {
 
 // tkFailAt fails at that time, cancelled or not.
 func tkFailAt(d time.Duration, err error) func(context.Context) error {
-	return func(context.Context) error { time.Sleep(d); return err }
+	return func(ctx context.Context) error { tkDeaf(ctx, d); return err }
 }

@@ -198,10 +198,10 @@ func TestR45_ScopeCancelEndsTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Limit(1))
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
-			scope.Go(ctx, func(context.Context) error {
-				time.Sleep(time.Second)
+			scope.Go(ctx, func(ctx context.Context) error {
+				tkDeaf(ctx, time.Second)
 				s.Cancel(tkErrA)
-				time.Sleep(time.Hour)
+				tkDeaf(ctx, time.Hour)
 				return nil
 			})
 			start := time.Now()
@@ -314,12 +314,12 @@ func TestR45_PendingCancelledPromptly(t *testing.T) {
 				start := time.Now()
 				s.Cancel(tkErrA)
 				for _, c := range cs {
-					<-c.Done()
+					tkDone(ctx, c)
 					require.Equal(t, scope.Canceled, c.State())
 					require.Same(t, s.Cause(), c.Err())
 				}
 				require.Zero(t, time.Since(start))
-				time.Sleep(time.Hour)
+				tkDeaf(ctx, time.Hour)
 				return nil
 			})
 			return nil
@@ -351,10 +351,10 @@ func TestR45_PendingCancelledFromOutside(t *testing.T) {
 					scope.Go(ctx, func(ctx context.Context) error {
 						start := time.Now()
 						c := scope.Go(ctx, tkNever(t))
-						<-c.Done()
+						tkDone(ctx, c)
 						require.Equal(t, time.Second, time.Since(start))
 						require.Equal(t, scope.Canceled, c.State())
-						time.Sleep(time.Hour)
+						tkDeaf(ctx, time.Hour)
 						return nil
 					})
 					return nil
@@ -375,7 +375,7 @@ func TestR45_CancelledPendingLeavesTheLine(t *testing.T) {
 					cs = append(cs, scope.Go(ctx, func(context.Context) error { order.add(i); return nil }))
 				}
 				cs[1].Cancel(nil)
-				<-cs[1].Done() // at once, not in its turn
+				tkDone(ctx, cs[1]) // at once, not in its turn
 				return nil
 			})
 			return nil

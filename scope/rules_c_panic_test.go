@@ -115,7 +115,7 @@ func TestR34_FailuresBeside(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
 				scope.Go(ctx, tkFailAt(1*time.Second, tkErrA))
-				scope.Go(ctx, func(ctx context.Context) error { time.Sleep(2 * time.Second); return tkBoom(ctx) })
+				scope.Go(ctx, func(ctx context.Context) error { tkDeaf(ctx, 2*time.Second); return tkBoom(ctx) })
 				scope.Go(ctx, tkFailAt(3*time.Second, &tkError{3}))
 				time.Sleep(4 * time.Second)
 				return tkErrB
@@ -213,7 +213,7 @@ func TestR34_PanicsAsErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(time.Second, tkErrA))
-			scope.Go(ctx, func(context.Context) error { time.Sleep(2 * time.Second); panic(&tkError{6}) }, scope.Name("bad"))
+			scope.Go(ctx, func(ctx context.Context) error { tkDeaf(ctx, 2*time.Second); panic(&tkError{6}) }, scope.Name("bad"))
 			time.Sleep(3 * time.Second)
 			return tkErrB
 		}, scope.Name("s"), scope.PanicsAsErrors())

@@ -198,7 +198,7 @@ func TestR42_PendingToCanceled(t *testing.T) {
 				c := scope.Go(ctx, tkNever(t))
 				c.Cancel(nil)
 				require.Contains(t, []scope.State{scope.Pending, scope.Canceled}, c.State())
-				<-c.Done()
+				tkDone(ctx, c)
 				require.Equal(t, scope.Canceled, c.State())
 				require.False(t, c.Cancel(nil))
 				require.Equal(t, scope.Canceled, c.State())

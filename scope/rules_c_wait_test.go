@@ -297,7 +297,7 @@ func TestR47_SiblingMayWait(t *testing.T) {
 				top := scope.TaskFrom(ctx)
 				return scope.Run(ctx, func(ctx context.Context) error {
 					scope.Go(ctx, func(ctx context.Context) error { got = top.Wait(ctx); return nil }, scope.In(s))
-					time.Sleep(time.Second)
+					tkDeaf(ctx, time.Second)
 					return tkErrA
 				})
 			})

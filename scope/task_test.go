@@ -247,7 +247,7 @@ func TestLimitCancelled(t *testing.T) {
 					line = append(line, scope.Go(ctx, forever))
 				}
 				_ = forever(ctx)
-				time.Sleep(time.Second)
+				tkDeaf(ctx, time.Second)
 				return ctx.Err()
 			})
 			synctest.Wait()

@@ -34,6 +34,15 @@ func (l tkList) Error() string { return strings.Join(l, ",") }
 // tkForever waits until ctx is cancelled.
 func tkForever(ctx context.Context) error { return scope.Sleep(ctx, 1000*time.Hour) }
 
+// tkDeaf waits for d, whatever happens. It waits as tasks do, so that a host task
+// may.
+func tkDeaf(ctx context.Context, d time.Duration) {
+	_ = scope.Sleep(context.WithoutCancel(ctx), d)
+}
+
+// tkDone waits until c is done, whatever happens, as tasks do.
+func tkDone(ctx context.Context, c *scope.Child) { _ = c.Wait(context.WithoutCancel(ctx)) }
+
 // tkFail fails at once.
 func tkFail(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
