@@ -38,13 +38,23 @@ func RunOnHost[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 	if l.here() {
 		return fn()
 	}
-	c := &call{loop: l}
-	c.job = func(context.Context) (err error) {
-		v, err = fn()
-		return err
-	}
+	c := &callOf[T]{call: call{loop: l}, fn: fn}
+	c.job = c
 	err := c.wait(ctx)
-	return v, err
+	return c.v, err
+}
+
+// callOf is a call with its function and value.
+type callOf[T any] struct {
+	call
+	fn func() (T, error)
+	v  T
+}
+
+// Run calls the function.
+func (c *callOf[T]) Run(context.Context) (err error) {
+	c.v, err = c.fn()
+	return err
 }
 
 // here reports whether the caller is on the host's thread: in a tick, or, if it
@@ -60,13 +70,14 @@ func (l *loop) here() bool {
 // first.
 type call struct {
 	loop   *loop
-	job    capture.Func
+	job    capture.Job
 	owner  any             // whose call it is, or nil
 	caller *park.Ticket    // claimed; the host's thread alone
 	out    capture.Outcome // before caller is woken
 
-	mu   sync.Mutex // guards line
-	line park.Line
+	mu     sync.Mutex // guards the rest
+	line   park.Line
+	ticket park.Ticket
 }
 
 // Owner is whose call it is.
@@ -81,7 +92,7 @@ func (c *call) wait(ctx context.Context) error {
 		c.mu.Unlock()
 		return c.loop.refusal()
 	}
-	if err := park.Wait(ctx, &c.mu, &c.line, new(park.Ticket), c); err != nil {
+	if err := park.Wait(ctx, &c.mu, &c.line, &c.ticket, c); err != nil {
 		return err
 	}
 	switch {

@@ -2,6 +2,9 @@ package guest
 
 import (
 	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/corral-go/corral/internal/gid"
@@ -16,6 +19,8 @@ type fence struct {
 	isLocked atomic.Bool
 	last     uintptr // the goroutine that passed last
 	depth    int     // of C callbacks
+	clear    uintptr // the goroutine that had none when last looked at
+	calls    int64   // of C, in the process, at that time
 	known    map[uintptr]bool
 }
 
@@ -41,7 +46,8 @@ func (v verdict) raise() {
 
 // judge says whether a tick may run here.
 func (f *fence) judge() verdict {
-	self, depth := gid.Current(), f.callbacks()
+	self := gid.Current()
+	depth := f.callbacks(self)
 	switch {
 	case !f.first:
 		f.first, f.depth = true, depth
@@ -61,11 +67,34 @@ func (f *fence) judge() verdict {
 
 func (f *fence) locked() bool { return f.isLocked.Load() }
 
-// callbacks counts the C callbacks on the stack.
-func (f *fence) callbacks() (depth int) {
-	if runtime.NumCgoCall() == 0 { // so C has never called back
+// unasked is how many calls of C there may have been while C has not called
+// back: one is the runtime's own when the program starts. In a library it is C
+// that calls first.
+var unasked = sync.OnceValue(func() int64 {
+	info, ok := debug.ReadBuildInfo()
+	if ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool {
+		return s.Key == "-buildmode" && (s.Value == "exe" || s.Value == "pie")
+	}) {
+		return 1
+	}
+	return 0
+})
+
+// callbacks counts the C callbacks on the stack. There are none if C was not
+// called since there were none.
+func (f *fence) callbacks(self uintptr) int {
+	calls := runtime.NumCgoCall()
+	if calls <= unasked() || self == f.clear && calls == f.calls {
 		return 0
 	}
+	depth := f.count()
+	if f.clear = 0; depth == 0 {
+		f.clear, f.calls = self, calls
+	}
+	return depth
+}
+
+func (f *fence) count() (depth int) {
 	var pcs [64]uintptr
 	for skip := 0; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])

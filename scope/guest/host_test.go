@@ -77,11 +77,12 @@ func (h *host) touch(t *testing.T) {
 // loop calls what is posted until somebody sets quit.
 func (h *host) loop() {
 	h.tid = gettid()
+	var batch []func()
 	for !h.quit {
 		<-h.bell
 		h.mu.Lock()
-		batch := h.queue
-		h.queue = nil
+		clear(batch)
+		batch, h.queue = h.queue, batch[:0]
 		h.mu.Unlock()
 		for _, fn := range batch {
 			h.ticks++

@@ -186,6 +186,14 @@ func TestEverythingOnTheHostsThread(t *testing.T) {
 				require.NoError(t, child.Wait(ctx), "step %d", i)
 				touch()
 			}
+			c := &crowd{t, h, outer}
+			for _, more := range []map[string]func(ctx context.Context) error{c.primitives(), c.waits()} {
+				for name, step := range more {
+					err := scope.Run(ctx, func(ctx context.Context) error { return step(ctx) }, scope.Name(name))
+					require.NoError(t, err, name)
+					touch()
+				}
+			}
 			return len(steps), nil
 		})
 		require.NoError(t, out.Err)

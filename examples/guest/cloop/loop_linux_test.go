@@ -96,6 +96,51 @@ func TestLoopWithinTheLoop(t *testing.T) {
 	require.EqualValues(t, 3, asked.Load())
 }
 
+// A host of Go, which calls on no C, until an event opens a loop of C: a tick in
+// there is put off, and those before and after are not.
+func TestLoopOfCWithinAGoLoop(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	queue := make(chan func(), 100)
+	var inner atomic.Bool // the loop of C has the thread
+	var asked atomic.Int32
+	steps, over := 0, false
+	soon := func(fn func()) {
+		if !inner.Load() {
+			queue <- fn
+			return
+		}
+		cloop.Post(func() {
+			before := steps
+			fn()
+			require.Equal(t, before, steps, "a step in the inner loop")
+			if asked.Add(1) == 3 {
+				inner.Store(false)
+				cloop.Quit()
+			}
+		})
+	}
+	var out guest.Outcome[int]
+	g, err := guest.Start(context.Background(), guest.Host{RunSyncSoonThreadsafe: soon}, func(ctx context.Context) (int, error) {
+		for steps = 1; steps < 100; steps++ {
+			if steps%25 == 0 {
+				queue <- func() { asked.Store(0); inner.Store(true); cloop.Run() }
+			}
+			if err := scope.Sleep(ctx, 10*time.Microsecond); err != nil {
+				return steps, err
+			}
+		}
+		return steps, nil
+	}, func(o guest.Outcome[int]) { out, over = o, true })
+	require.NoError(t, err)
+	for !over {
+		(<-queue)()
+	}
+	<-g.Done()
+	require.Equal(t, guest.Outcome[int]{Value: 100}, out)
+	require.EqualValues(t, 3, asked.Load())
+}
+
 // A host task may open one itself.
 func TestDialogOfAHostTask(t *testing.T) {
 	out := run(t, guest.Host{RunSyncSoonThreadsafe: cloop.Post}, func(ctx context.Context) (int, error) {
