@@ -2,10 +2,12 @@ package testkit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -62,23 +64,24 @@ func onBothHosts(t *testing.T, test func(t *testing.T, locked bool)) {
 // are host tasks.
 func hostPipeline(ctx context.Context, outer *scope.Scope) error {
 	jobs := csync.NewQueue[int](1, csync.Name("jobs"))
-	scope.Go(ctx, func(ctx context.Context) error {
+	producer := scope.Go(ctx, func(ctx context.Context) error {
 		defer jobs.Close()
 		for i := range 2 {
-			if err := jobs.Put(ctx, i); err != nil {
+			if err := scope.Sleep(ctx, time.Second); err != nil {
 				return err
 			}
-			if err := scope.Sleep(ctx, time.Second); err != nil {
+			if err := jobs.Put(ctx, i); err != nil {
 				return err
 			}
 		}
 		return nil
 	}, scope.In(outer), scope.Name("producer"))
-	return scope.Go(ctx, func(ctx context.Context) error {
+	consumer := scope.Go(ctx, func(ctx context.Context) error {
 		for range jobs.All(ctx) { //nolint:revive // takes them
 		}
 		return ctx.Err()
-	}, scope.Name("consumer")).Wait(ctx)
+	}, scope.Name("consumer"))
+	return errors.Join(consumer.Wait(ctx), producer.Wait(ctx))
 }
 
 // A Recorder shows host tasks as any others, and a guest run as the root of a
@@ -90,14 +93,15 @@ func TestRecorderOfHostTasks(t *testing.T) {
 			asGuest(t, ctx, locked, func(ctx context.Context) error {
 				return scope.Run(ctx, func(ctx context.Context) error { return hostPipeline(ctx, outer) }, scope.Name("window"))
 			})
+			synctest.Wait() // the producer's span ends after its Wait
 			r.ExpectTree(`
 				scope startGuest.func4 2s → scope bubble
 				  scope window 2s
 				    await consumer 2s → task consumer
 				    task consumer 2s
-				      get jobs 1s → task producer
-				      get jobs → task producer
-				      get jobs 1s {error.type=queue_closed}
+				      get jobs ×2 1s → task producer
+				      get jobs {error.type=queue_closed}
+				    await producer → task producer
 				task producer 2s → scope window
 				  put jobs ×2`)
 		})
