@@ -94,6 +94,7 @@ func (f *fence) callbacks(self uintptr) int {
 	return depth
 }
 
+// count counts them.
 func (f *fence) count() (depth int) {
 	var pcs [64]uintptr
 	for skip := 0; ; skip += len(pcs) {

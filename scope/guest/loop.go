@@ -69,7 +69,7 @@ const maxIdle = 8
 func newLoop(host Host, run running) (*loop, error) {
 	l := &loop{
 		host: host, id: identify(host.RunSyncSoonThreadsafe), run: run,
-		over: make(chan struct{}), asks: make(chan struct{}, 1),
+		over: make(chan struct{}), asks: make(chan struct{}, 1), ready: ready{Keep: keep},
 	}
 	return l, hosts.add(l)
 }
@@ -99,7 +99,7 @@ func (l *loop) push(it item) bool {
 	if l.closed {
 		return false
 	}
-	l.ready.push(it)
+	l.ready.Push(it)
 	if !l.asked && !l.ticking {
 		l.askLocked()
 	}
@@ -139,7 +139,7 @@ func (l *loop) tick() {
 		return
 	}
 	l.late = 0
-	n := min(l.ready.n, batch)
+	n := min(l.ready.Len(), batch)
 	l.mu.Unlock()
 
 	l.thread.Store(gid.Current())
@@ -155,7 +155,7 @@ func (l *loop) tick() {
 // step runs the next in the queue until it waits or ends.
 func (l *loop) step() {
 	l.mu.Lock()
-	it := l.ready.pop()
+	it := l.ready.Pop()
 	c := it.co
 	if c == nil {
 		l.active++
@@ -184,7 +184,7 @@ func (l *loop) endTick() {
 		l.finish()
 		return
 	}
-	more := l.ready.n > 0
+	more := l.ready.Len() > 0
 	direct := l.host.RunSyncSoonNotThreadsafe != nil && l.lost == nil
 	switch {
 	case !more:
@@ -231,8 +231,8 @@ func (l *loop) close() (idle *coroutine, left []item) {
 	defer l.mu.Unlock()
 	l.closed = true
 	idle, l.idle = l.idle, nil
-	for l.ready.n > 0 {
-		left = append(left, l.ready.pop())
+	for l.ready.Len() > 0 {
+		left = append(left, l.ready.Pop())
 	}
 	return idle, left
 }

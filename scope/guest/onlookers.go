@@ -88,7 +88,7 @@ func (l *loop) Soon(fn func()) bool { return l.push(item{job: soon(fn)}) }
 func (l *loop) Ready() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.ready.n
+	return l.ready.Len()
 }
 
 // soon is a job that belongs to nobody and does not wait.
