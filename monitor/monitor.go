@@ -69,7 +69,8 @@ func Name(name string) Option { return nameOption(name) }
 // Of a host's loop (see [Monitor]) it is known whose step has the thread, and no
 // profile is taken: the report is made when the lag is over, or a third of a
 // second after it has passed the threshold, while the host is still frozen.
-// report is called on a goroutine then, not on the host's thread.
+// report is called on a goroutine then, not on the host's thread. While such a
+// Monitor runs, every step of a host task pays for two looks at the clock.
 //
 // While the Monitor runs, every task that begins pays for its label; with no
 // Monitor that has OnLag there is none. It panics if threshold is not positive

@@ -82,14 +82,56 @@ func TestHostGoneIsTheCause(t *testing.T) {
 // A host that drops what it was to call is found out by the garbage collector.
 // Main, which had not begun, does not begin.
 func TestHostDropsACall(t *testing.T) {
-	var done atomic.Pointer[guest.Outcome[int]]
-	g, err := guest.Start(bg, guest.Host{RunSyncSoonThreadsafe: func(func()) {}},
-		func(context.Context) (int, error) { t.Error("main was called"); return 0, nil },
-		func(o guest.Outcome[int]) { done.Store(&o) })
-	require.NoError(t, err)
-	collect(g.Done())
-	require.ErrorIs(t, done.Load().Err, guest.ErrGone)
-	require.Empty(t, scope.Snapshots())
+	hosts(t, func(t *testing.T, h *host) {
+		h.on(func() {
+			var done atomic.Pointer[guest.Outcome[int]]
+			g, err := guest.Start(bg, guest.Host{RunSyncSoonThreadsafe: func(func()) {}},
+				func(context.Context) (int, error) { t.Error("main was called"); return 0, nil },
+				func(o guest.Outcome[int]) { done.Store(&o) })
+			require.NoError(t, err)
+			collect(g.Done())
+			require.ErrorIs(t, done.Load().Err, guest.ErrGone)
+			require.Empty(t, scope.Snapshots())
+		})
+	})
+}
+
+// One that drops it later, when it has been at work, likewise: where the thread
+// was not locked all is cancelled and joined, where it was it is lost.
+func TestHostDropsACallLater(t *testing.T) {
+	hosts(t, func(t *testing.T, h *host) {
+		g, done := leaveEarly(t, h, func(ctx context.Context) (int, error) {
+			if err := scope.Checkpoint(ctx); err != nil {
+				return 0, err
+			}
+			h.quit = true // and what comes is dropped below
+			return 0, lostTask(ctx)
+		})
+		stop := make(chan struct{})
+		go func() { // the one who has the queue, and clears it
+			for {
+				h.mu.Lock()
+				h.queue = nil
+				h.mu.Unlock()
+				select {
+				case <-stop:
+					return
+				default:
+					runtime.Gosched()
+				}
+			}
+		}()
+		defer close(stop)
+		g.Cancel(errWhy) // a step becomes ready
+		collect(g.Done())
+		if h.locked {
+			require.ErrorIs(t, done.Load().Err, guest.ErrGone)
+			require.ErrorContains(t, done.Load().Err, "1 host tasks cannot go on")
+		} else {
+			requireCanceled(t, done.Load().Err, errWhy)
+		}
+		require.Empty(t, scope.Snapshots())
+	})
 }
 
 func collect(until <-chan struct{}) {

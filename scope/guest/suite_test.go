@@ -210,36 +210,41 @@ func TestHostAndTaskWakeEachOther(t *testing.T) {
 
 // R86: bad input is refused before anything starts.
 func TestStartRefuses(t *testing.T) {
-	h := newHost(false, false)
-	done := func(guest.Outcome[int]) { t.Error("done was called") }
-	main := func(context.Context) (int, error) { t.Error("main was called"); return 0, nil }
-	for name, start := range map[string]func() (*guest.Guest[int], error){
-		"nil ctx":  func() (*guest.Guest[int], error) { return guest.Start(nil, h.host(), main, done) },
-		"nil main": func() (*guest.Guest[int], error) { return guest.Start[int](bg, h.host(), nil, done) },
-		"nil done": func() (*guest.Guest[int], error) { return guest.Start(bg, h.host(), main, nil) },
-		"nil host": func() (*guest.Guest[int], error) { return guest.Start(bg, guest.Host{}, main, done) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			g, err := start()
-			require.ErrorContains(t, err, "scope/guest: ")
-			require.Nil(t, g)
-			require.Empty(t, h.queue)
-			require.Empty(t, scope.Snapshots())
-		})
-	}
+	hosts(t, func(t *testing.T, h *host) {
+		done := func(guest.Outcome[int]) { t.Error("done was called") }
+		main := func(context.Context) (int, error) { t.Error("main was called"); return 0, nil }
+		for name, start := range map[string]func() (*guest.Guest[int], error){
+			"nil ctx":  func() (*guest.Guest[int], error) { return guest.Start(nil, h.host(), main, done) },
+			"nil main": func() (*guest.Guest[int], error) { return guest.Start[int](bg, h.host(), nil, done) },
+			"nil done": func() (*guest.Guest[int], error) { return guest.Start(bg, h.host(), main, nil) },
+			"nil host": func() (*guest.Guest[int], error) { return guest.Start(bg, guest.Host{}, main, done) },
+		} {
+			h.on(func() {
+				g, err := start()
+				require.ErrorContains(t, err, "scope/guest: ", name)
+				require.Nil(t, g, name)
+				require.Empty(t, h.queue, name)
+				require.Empty(t, scope.Snapshots(), name)
+			})
+		}
+		require.NoError(t, run(t, h, bg, nothing).Err, "the host is free")
+	})
 }
 
 // A host that panics when it is first asked makes Start fail; nothing is left.
 func TestStartFails(t *testing.T) {
-	h := newHost(false, false)
-	h.shut = true
-	g, err := guest.Start(bg, h.host(), nothing, func(guest.Outcome[int]) { t.Error("done was called") })
-	require.ErrorIs(t, err, guest.ErrGone)
-	require.ErrorContains(t, err, "the host has closed")
-	require.Nil(t, g)
-	require.Empty(t, scope.Snapshots())
-	h.shut = false
-	require.NoError(t, run(t, h, bg, nothing).Err)
+	hosts(t, func(t *testing.T, h *host) {
+		h.shut = true
+		h.on(func() {
+			g, err := guest.Start(bg, h.host(), nothing, func(guest.Outcome[int]) { t.Error("done was called") })
+			require.ErrorIs(t, err, guest.ErrGone)
+			require.ErrorContains(t, err, "the host has closed")
+			require.Nil(t, g)
+			require.Empty(t, scope.Snapshots())
+		})
+		h.shut = false
+		require.NoError(t, run(t, h, bg, nothing).Err)
+	})
 }
 
 // R86: a second guest is refused, wherever Start is called and however the same
