@@ -37,10 +37,11 @@ func TestAgainstASlice(t *testing.T) {
 func TestNothingIsKept(t *testing.T) {
 	var r Ring[*[64]byte]
 	gone := make(chan int, 1)
-	v := new([64]byte)
-	runtime.AddCleanup(v, func(int) { gone <- 1 }, 0)
-	r.Push(v)
-	v = nil
+	func() {
+		v := new([64]byte)
+		runtime.AddCleanup(v, func(int) { gone <- 1 }, 0)
+		r.Push(v)
+	}()
 	r.Push(nil)
 	r.Pop()
 	for collected := false; !collected; {
