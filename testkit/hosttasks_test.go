@@ -287,3 +287,43 @@ func init() {
 		})
 	}, []string{"testkit: goroutines are left in the bubble", "a host task that has not ended", "the main function of a guest run"}}
 }
+
+// hostProgram is a guest whose host tasks wait for each other, for the time, and
+// for goroutine tasks.
+func hostProgram(t *testing.T, ctx context.Context, locked bool) error { //nolint:revive // t comes first in tests
+	t.Helper()
+	outer := scope.From(ctx)
+	g, over, _ := startGuest(t, ctx, locked, func(ctx context.Context) error {
+		lock := csync.NewLock()
+		for _, opts := range [][]scope.TaskOption{nil, {scope.In(outer)}} {
+			child := scope.Go(ctx, func(ctx context.Context) error {
+				if err := lock.Acquire(ctx); err != nil {
+					return err
+				}
+				return errors.Join(scope.Sleep(ctx, time.Second), lock.Release(ctx))
+			}, opts...)
+			if err := scope.Checkpoint(ctx); err != nil {
+				return err
+			}
+			defer func() { _ = child.Wait(context.WithoutCancel(ctx)) }()
+		}
+		return errors.Join(lock.Acquire(ctx), lock.Release(ctx), scope.Sleep(ctx, time.Second))
+	})
+	err := <-over
+	<-g.Done()
+	return err
+}
+
+// Checkpoints cancels at each wait of a host task, too.
+func TestCheckpointsOfHostTasks(t *testing.T) {
+	onBothHosts(t, func(t *testing.T, locked bool) {
+		testkit.Checkpoints(t, func(ctx context.Context) error { return hostProgram(t, ctx, locked) })
+	})
+}
+
+// Every fault at every wait of host tasks leaves nothing.
+func TestFaultsOfHostTasks(t *testing.T) {
+	onBothHosts(t, func(t *testing.T, locked bool) {
+		testkit.Faults(t, func(t *testing.T, ctx context.Context) error { return hostProgram(t, ctx, locked) })
+	})
+}
