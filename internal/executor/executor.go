@@ -6,6 +6,7 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/internal/ring"
 )
 
 // maxIdle is how many goroutines an executor keeps for the next job. More buy
@@ -47,13 +48,13 @@ type Runner interface {
 type Executor struct {
 	goroutines conc.WaitGroup
 
-	mu      sync.Mutex // guards the rest
-	waiting jobs       // in the order they came
-	coming  int        // goroutines that were started or woken and have not taken a job; ≥ waiting, until they do
-	busy    int        // goroutines that run a job
-	idle    *worker    // a stack of goroutines at rest
-	resting int        // its length
-	seen    int        // jobs so far
+	mu      sync.Mutex     // guards the rest
+	waiting ring.Ring[Job] // in the order they came
+	coming  int            // goroutines that were started or woken and have not taken a job; ≥ waiting, until they do
+	busy    int            // goroutines that run a job
+	idle    *worker        // a stack of goroutines at rest
+	resting int            // its length
+	seen    int            // jobs so far
 	ending  bool
 	closed  bool
 	quiet   chan struct{} // closed when none is coming; made by Close if it has to wait for that
@@ -72,8 +73,8 @@ type worker struct {
 func (e *Executor) Go(j Job) {
 	e.mu.Lock()
 	e.seen++
-	e.waiting.push(j)
-	if e.coming >= e.waiting.n {
+	e.waiting.Push(j)
+	if e.coming >= e.waiting.Len() {
 		e.mu.Unlock()
 		return
 	}
@@ -141,9 +142,9 @@ func (e *Executor) next(w **worker, ran bool) (j Job, rest bool) {
 			e.quiet = nil
 		}
 	}
-	if e.waiting.n > 0 {
+	if e.waiting.Len() > 0 {
 		e.busy++
-		return e.waiting.pop(), false
+		return e.waiting.Pop(), false
 	}
 	if e.closed || e.resting >= maxIdle || e.seen < restAfter || e.ending && e.busy == 0 {
 		return nil, false
