@@ -11,8 +11,8 @@
 // processors are named. [Dump] writes the live tree as text, also of a program
 // that hangs; [DumpOnSignal] does when a signal comes.
 //
-// In a host task of a guest run it is the host's loop that is measured: how late
-// it is to call what it is given to call, and which task has kept it.
+// With the ctx of a guest run it is the host's loop that is measured: how late it
+// is to call what it is given to call, and which task has kept it.
 //
 // # Guarantees
 //

@@ -13,8 +13,8 @@ import (
 	"github.com/corral-go/corral/scope"
 )
 
-// runBeside measures the loop of a guest run, on a goroutine, while the host task
-// that has called it waits: a goroutine sees the host also while that is frozen.
+// runBeside measures the loop of a guest run, on a goroutine, while the task that
+// has called it waits: a goroutine sees the host also while that is frozen.
 func (m *Monitor) runBeside(ctx context.Context, h seam.Host) error {
 	now := time.Now()
 	m.begin(now)
@@ -71,21 +71,22 @@ func (r *onHost) measure(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return park.Check(ctx)
+		case <-r.host.Done():
+			return nil
 		case <-r.alarm.C:
 		}
-		if err := r.await(ctx); err != nil {
+		if over, err := r.await(ctx); over || err != nil {
 			return err
 		}
 	}
 }
 
-// await has the host make the call, and waits for that.
-func (r *onHost) await(ctx context.Context) error {
+// await has the host make the call, and waits for that; over: the run has ended.
+func (r *onHost) await(ctx context.Context) (over bool, err error) {
 	r.due, r.freeze = time.Now(), nil
 	r.holders.reset(r.due)
-	if !r.host.Soon(r.called) { // the run is ending
-		<-ctx.Done()
-		return park.Check(ctx)
+	if !r.host.Soon(r.called) {
+		return true, nil
 	}
 	if r.holders != nil {
 		r.alarm.Reset(r.m.threshold + 1)
@@ -95,13 +96,15 @@ func (r *onHost) await(ctx context.Context) error {
 		case c := <-r.ran:
 			r.m.turned(c.at)
 			r.record(c)
-			return nil
+			return false, nil
+		case <-r.host.Done():
+			return true, nil
 		case <-ctx.Done():
 			if r.freeze != nil {
 				now := time.Now()
 				r.record(call{now, r.holders.until(now)})
 			}
-			return park.Check(ctx)
+			return false, park.Check(ctx)
 		case <-r.alarm.C:
 			r.frozen(time.Now())
 		}

@@ -216,6 +216,29 @@ func TestWhoFreezesTheHost(t *testing.T) {
 	}
 }
 
+// It may also run on a goroutine, with a ctx that comes from the run, and then
+// ends with that.
+func TestHostFromAGoroutine(t *testing.T) {
+	for _, locked := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var seen reports
+			m := monitor.New(monitor.OnLag(50*ms, seen.add))
+			require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
+				outer := scope.From(ctx)
+				var c *scope.Child
+				onHost(t, ctx, locked, func(ctx context.Context, _ func(func())) error {
+					c = scope.Go(ctx, m.Run, scope.In(outer))
+					require.NoError(t, scope.Sleep(ctx, time.Second))
+					return scope.Go(ctx, freezes(time.Second), scope.Name("culprit")).Wait(ctx)
+				})
+				return c.Wait(ctx)
+			}))
+			require.Len(t, seen.list(), 1)
+			require.Regexp(t, "/culprit$", seen.list()[0].Culprits[0].Task)
+		})
+	}
+}
+
 // The lags of a host have its run's name, or the Monitor's; one over the
 // threshold leads to the culprit's span.
 func TestHostMetrics(t *testing.T) {

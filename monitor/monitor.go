@@ -91,10 +91,11 @@ func OnLag(threshold time.Duration, report func(Report)) Option {
 // period, is 1 in a program that idles, and grows in proportion with the number
 // of goroutines that are ready to run.
 //
-// In a host task of a guest run (package scope/guest) it measures the host's loop
-// instead, as the host sees it: once a period, by how much the host is late to
-// call what it was given to call. It does so from a goroutine, and sees a frozen
-// host while that lasts. The host has one call more to make for every period.
+// With the ctx of a guest run (package scope/guest; of a host task, or one derived
+// from that) it measures the host's loop instead, as the host sees it: once a
+// period, by how much the host is late to call what it was given to call. It does
+// so from a goroutine, and sees a frozen host while that lasts. The host has one
+// call more to make for every period.
 //
 // It runs only while [Monitor.Run] or [Monitor.Watch] does, once. All methods
 // may be called from any goroutine. A Monitor must not be copied. The model is
@@ -139,7 +140,8 @@ func New(opts ...Option) *Monitor {
 }
 
 // Run measures until ctx is cancelled, on the caller's goroutine, and returns
-// why it was. In a host task, which waits meanwhile, it measures the host's loop. A Monitor runs once: another Run or Watch, at the same time or
+// why it was. With the ctx of a guest run it measures the host's loop; if it is on
+// a goroutine, it returns nil when that run has ended. A Monitor runs once: another Run or Watch, at the same time or
 // later, returns an error that is (errors.Is) scope.ErrInUse, and leaves the
 // first alone. It is best run as a Background task, which does not keep its
 // scope open. It panics if ctx is nil.

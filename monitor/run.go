@@ -19,7 +19,7 @@ const gauged = time.Second
 // run measures until ctx is cancelled. The Monitor was taken before.
 func (m *Monitor) run(ctx context.Context) error {
 	if f := seam.HostOf; f != nil {
-		if h := f(); h != nil {
+		if h := f(ctx); h != nil {
 			return m.runBeside(ctx, h)
 		}
 	}

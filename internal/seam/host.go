@@ -1,6 +1,10 @@
 package seam
 
-import "github.com/corral-go/corral/internal/executor"
+import (
+	"context"
+
+	"github.com/corral-go/corral/internal/executor"
+)
 
 // A Host is the loop of a guest run, for who measures how soon it gets to
 // things.
@@ -14,6 +18,8 @@ type Host interface {
 	Ready() int
 	// Watch tells o of every step, until off is called.
 	Watch(o Onlooker) (off func())
+	// Done is closed when the run has ended.
+	Done() <-chan struct{}
 }
 
 // An Onlooker is told who has the host's thread, on that thread.
@@ -26,9 +32,10 @@ type Onlooker interface {
 	End()
 }
 
-// HostOf returns the loop of the host task that calls it, or nil if none does.
-// Package guest sets it; nil: there is no guest run.
-var HostOf func() Host
+// HostOf returns the loop of the guest run that ctx comes from, by its values, or
+// else of the host task that calls it; nil if there is none. Package guest sets
+// it, if it is there.
+var HostOf func(ctx context.Context) Host
 
 // An Owned is a job that belongs to a *scope.Child or *scope.Scope.
 type Owned interface {

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"context"
 	"slices"
 	"sync/atomic"
 
@@ -9,7 +10,10 @@ import (
 )
 
 func init() {
-	seam.HostOf = func() seam.Host {
+	seam.HostOf = func(ctx context.Context) seam.Host {
+		if l, ok := ctx.Value(loopKey{}).(*loop); ok {
+			return l
+		}
 		if c, ok := hosts.current().(*coroutine); ok {
 			return c.loop
 		}
@@ -83,6 +87,9 @@ func (l *loop) Name() string {
 
 // Soon has fn called on the host's thread, in its turn.
 func (l *loop) Soon(fn func()) bool { return l.push(item{job: soon(fn)}) }
+
+// Done is closed at the very end.
+func (l *loop) Done() <-chan struct{} { return l.over }
 
 // Ready is how many wait for their turn.
 func (l *loop) Ready() int {
