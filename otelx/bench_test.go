@@ -3,156 +3,215 @@ package otelx_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
 
-// sampled returns a ctx below a recorded span, and a tracer for the same by
-// hand; nobody looks at what is recorded.
-func sampled(b *testing.B) (context.Context, trace.Tracer) {
-	tp := sdktrace.NewTracerProvider()
+// The benchmarks of this package are about ratios: each has what Corral tells,
+// and beside it the same told by hand (see bench_hand_test.go), or nothing. Run
+// them in turns, as in
+//
+//	for i in 1 2 3 4 5; do go test ./otelx -run - -bench . -benchtime 100ms; done
+//
+// and compare the medians of the rows of one group.
+
+// discard is a processor that costs nothing: what is measured is the making of
+// spans, not their export.
+type discard struct{}
+
+func (discard) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
+func (discard) OnEnd(sdktrace.ReadOnlySpan)                     {}
+func (discard) Shutdown(context.Context) error                  { return nil }
+func (discard) ForceFlush(context.Context) error                { return nil }
+
+// recorded returns a ctx below a recorded span, in which everything is told and
+// nothing merged, the same ctx in which Corral tells nothing, and what is needed
+// to tell it by hand.
+func recorded(b *testing.B, metrics bool) (ctx, silent context.Context, h *hand) {
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}))
+	h = &hand{Tracer: tp.Tracer("by hand")}
+	opts := []otelx.Option{otelx.WithLeafBudget(1 << 30)}
+	if metrics {
+		mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
+		opts = append(opts, otelx.WithMeterProvider(mp))
+		h.measure(b, mp)
+	}
+	inst, err := otelx.New(opts...)
+	require.NoError(b, err)
+	none, err := otelx.New(otelx.WithLevel(otelx.LevelOff))
+	require.NoError(b, err)
 	ctx, span := tp.Tracer("x").Start(context.Background(), "request")
 	b.Cleanup(func() { span.End() })
-	return ctx, tp.Tracer("by hand")
+	return otelx.NewContext(ctx, inst), otelx.NewContext(ctx, none), h
 }
 
-// BenchmarkLeaf is a put and a get with a span each, beside a channel with the
-// same spans made by hand: names, attributes and links.
-func BenchmarkLeaf(b *testing.B) {
-	ctx, byHand := sampled(b)
-	inst, err := otelx.New(otelx.WithLeafBudget(1 << 30))
-	require.NoError(b, err)
-	b.Run("corral", func(b *testing.B) {
-		b.ReportAllocs()
-		_ = scope.Run(otelx.NewContext(ctx, inst), func(ctx context.Context) error {
-			q := csync.NewQueue[int](8, csync.Name("q"))
-			for b.Loop() {
-				_ = q.Put(ctx, 1)
-				_, _ = q.Get(ctx)
-			}
-			return nil
-		})
-	})
-	type item struct {
-		v    int
-		from trace.SpanContext
-	}
-	b.Run("by hand", func(b *testing.B) {
-		b.ReportAllocs()
-		ctx, span := byHand.Start(ctx, "scope")
-		defer span.End()
-		c := make(chan item, 8)
+// twice runs a benchmark with spans alone, and with spans and metrics.
+func twice(b *testing.B, f func(b *testing.B, metrics bool)) {
+	b.Run("spans", func(b *testing.B) { f(b, false) })
+	b.Run("spans and metrics", func(b *testing.B) { f(b, true) })
+}
+
+func putAndGet(b *testing.B, ctx context.Context) {
+	b.ReportAllocs()
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		q := csync.NewQueue[int](8, csync.Name("q"))
 		for b.Loop() {
-			_, put := byHand.Start(ctx, "put q", trace.WithAttributes(
-				attribute.Bool("corral.op.blocked", false), attribute.String("corral.queue.name", "q"), attribute.Int("corral.queue.size", len(c))))
-			select {
-			case c <- item{1, trace.SpanContextFromContext(ctx)}:
-			case <-ctx.Done():
-			}
-			put.End()
-			var it item
-			_, get := byHand.Start(ctx, "get q", trace.WithAttributes(
-				attribute.Bool("corral.op.blocked", false), attribute.String("corral.queue.name", "q"), attribute.Int("corral.queue.size", len(c))))
-			select {
-			case it = <-c:
-			case <-ctx.Done():
-			}
-			get.AddLink(trace.Link{SpanContext: it.from})
-			get.End()
+			_ = q.Put(ctx, 1)
+			_, _ = q.Get(ctx)
 		}
+		return nil
+	})
+}
+
+func tasks(b *testing.B, ctx context.Context, f func(context.Context) error) {
+	b.ReportAllocs()
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		name := scope.Name("t")
+		for b.Loop() {
+			<-scope.Go(ctx, f, name).Done()
+		}
+		return nil
+	}, scope.Name("s"))
+}
+
+func scopes(b *testing.B, ctx context.Context) {
+	b.ReportAllocs()
+	nop := fails(nil)
+	for b.Loop() {
+		_ = scope.Run(ctx, nop, scope.Name("s"))
+	}
+}
+
+// BenchmarkLeaf is a put and a get with a span each: a queue of ours, beside a
+// channel with the same spans made by hand. Those can be open while the
+// operation waits, or be made afterwards, as ours are.
+func BenchmarkLeaf(b *testing.B) {
+	twice(b, func(b *testing.B, metrics bool) {
+		ctx, _, h := recorded(b, metrics)
+		b.Run("corral", func(b *testing.B) { putAndGet(b, ctx) })
+		b.Run("channel, by hand", func(b *testing.B) { h.channel(b, ctx, h.put, h.get) })
+		b.Run("channel, by hand afterwards", func(b *testing.B) { h.channel(b, ctx, h.putThenTell, h.getThenTell) })
 	})
 	b.Run("merged", func(b *testing.B) {
+		ctx, _, _ := recorded(b, false)
 		merging, err := otelx.New(otelx.WithLeafBudget(0))
 		require.NoError(b, err)
-		b.ReportAllocs()
-		_ = scope.Run(otelx.NewContext(ctx, merging), func(ctx context.Context) error {
-			q := csync.NewQueue[int](8, csync.Name("q"))
+		putAndGet(b, otelx.NewContext(ctx, merging))
+	})
+}
+
+// BenchmarkTask is a task with its span: beside a task with the same span made
+// by hand, and beside a goroutine with it.
+func BenchmarkTask(b *testing.B) {
+	twice(b, func(b *testing.B, metrics bool) {
+		ctx, silent, h := recorded(b, metrics)
+		b.Run("corral", func(b *testing.B) { tasks(b, ctx, fails(nil)) })
+		b.Run("corral, by hand", func(b *testing.B) {
+			var spawned time.Time
+			b.ReportAllocs()
+			_ = scope.Run(silent, func(ctx context.Context) error {
+				name := scope.Name("t")
+				run := func(ctx context.Context) error { return h.task(ctx, spawned, fails(nil)) }
+				for b.Loop() {
+					spawned = time.Now()
+					<-scope.Go(ctx, run, name).Done()
+				}
+				return nil
+			}, scope.Name("s"))
+		})
+		b.Run("goroutine, by hand", func(b *testing.B) {
+			b.ReportAllocs()
+			ctx, span := h.Start(ctx, "scope s")
+			defer span.End()
 			for b.Loop() {
-				_ = q.Put(ctx, 1)
-				_, _ = q.Get(ctx)
+				done, spawned := make(chan struct{}), time.Now()
+				go func() {
+					defer close(done)
+					_ = h.task(ctx, spawned, fails(nil))
+				}()
+				<-done
 			}
-			return nil
 		})
 	})
 }
 
-// BenchmarkTask is a task with its span, beside a goroutine with the same span
-// made by hand.
-func BenchmarkTask(b *testing.B) {
-	ctx, byHand := sampled(b)
-	nop := fails(nil)
-	b.Run("corral", func(b *testing.B) {
-		b.ReportAllocs()
-		_ = scope.Run(ctx, func(ctx context.Context) error {
-			name := scope.Name("t")
-			for b.Loop() {
-				<-scope.Go(ctx, nop, name).Done()
-			}
-			return nil
-		}, scope.Name("s"))
-	})
-	b.Run("by hand", func(b *testing.B) {
-		b.ReportAllocs()
-		ctx, span := byHand.Start(ctx, "scope s")
-		defer span.End()
-		for b.Loop() {
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				ctx, span := byHand.Start(ctx, "task t", trace.WithAttributes(
-					attribute.String("corral.task.name", "t"), attribute.Int64("corral.task.id", 1),
-					attribute.Float64("corral.task.schedule_delay", 0), attribute.String("corral.scope.path", "s")))
-				err := nop(ctx)
-				span.SetAttributes(attribute.String("corral.task.result", "success"), attribute.Float64("corral.task.wait_time", 0))
-				_ = err
-				span.End()
-			}()
-			<-done
-		}
-	})
-}
-
-// BenchmarkScope is a scope with its span, beside the span by hand.
+// BenchmarkScope is a scope with its span: beside a scope with the same span
+// made by hand, and beside a context with it, which owns no tasks.
 func BenchmarkScope(b *testing.B) {
-	ctx, byHand := sampled(b)
+	ctx, silent, h := recorded(b, false)
 	nop := fails(nil)
-	b.Run("corral", func(b *testing.B) {
+	b.Run("corral", func(b *testing.B) { scopes(b, ctx) })
+	b.Run("corral, by hand", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_ = scope.Run(ctx, nop, scope.Name("s"))
+			_ = h.scope(silent, func(ctx context.Context) error { return scope.Run(ctx, nop, scope.Name("s")) })
 		}
 	})
-	b.Run("by hand", func(b *testing.B) {
+	b.Run("context, by hand", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			ctx, span := byHand.Start(ctx, "scope s", trace.WithAttributes(
-				attribute.String("corral.scope.name", "s"), attribute.String("corral.scope.path", "s")))
-			ctx, cancel := context.WithCancelCause(ctx)
-			_ = nop(ctx)
-			cancel(nil)
-			span.SetAttributes(attribute.StringSlice("corral.critical.path", []string{"s=0.000000100"}), attribute.String("corral.critical.task", "s"))
-			span.End()
+			_ = h.scope(ctx, func(ctx context.Context) error {
+				ctx, cancel := context.WithCancelCause(ctx)
+				defer cancel(nil)
+				return nop(ctx)
+			})
 		}
 	})
 }
 
 // BenchmarkMetrics is what the metrics of a task cost: active, schedule delay
-// and duration.
+// and duration; beside two histograms of the SDK with kept options, which is
+// the least that those can cost.
 func BenchmarkMetrics(b *testing.B) {
-	ctx := quiet(b)["metrics"]
-	m := otelx.MeterOf(ctx)
-	background := context.Background()
-	b.ReportAllocs()
-	for b.Loop() {
-		s := m.Task("name")
-		s.Begin(background, 1)
-		s.End(background, otelx.Outcome{}, 1)
+	sampled, _, h := recorded(b, true)
+	for name, ctx := range map[string]context.Context{"sampled": sampled, "unsampled": quiet(b)["unsampled, metrics"]} {
+		in := ctx
+		if name == "unsampled" { // as package scope has it
+			in = context.Background()
+		}
+		b.Run(name+"/corral", func(b *testing.B) {
+			m := otelx.MeterOf(ctx)
+			b.ReportAllocs()
+			for b.Loop() {
+				s := m.Task("name")
+				s.Begin(in, time.Millisecond)
+				s.End(in, otelx.Outcome{}, time.Millisecond)
+			}
+		})
+		b.Run(name+"/two histograms of the SDK", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				h.delay.Record(in, .001, h.taskName...)
+				h.duration.Record(in, .001, h.taskResult...)
+			}
+		})
+	}
+}
+
+// BenchmarkQuiet is what telemetry costs when there is none: with it left out
+// (LevelOff and no meter is as near as one can come), without an SDK, and below
+// a parent that is not sampled.
+func BenchmarkQuiet(b *testing.B) {
+	none, err := otelx.New(otelx.WithLevel(otelx.LevelOff))
+	require.NoError(b, err)
+	all := quiet(b)
+	for _, row := range []struct {
+		name string
+		ctx  context.Context
+	}{
+		{"left out", otelx.NewContext(context.Background(), none)},
+		{"no SDK", all["no SDK"]},
+		{"unsampled", all["unsampled"]},
+	} {
+		b.Run("leaf/"+row.name, func(b *testing.B) { putAndGet(b, row.ctx) })
+		b.Run("task/"+row.name, func(b *testing.B) { tasks(b, row.ctx, fails(nil)) })
+		b.Run("scope/"+row.name, func(b *testing.B) { scopes(b, row.ctx) })
 	}
 }

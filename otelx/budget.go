@@ -77,12 +77,12 @@ func (c *composite) add(l *Leaf) {
 	c.leaf.End = l.End
 	c.leaf.WasBlocked = c.leaf.WasBlocked || l.WasBlocked
 	c.leaf.Size, c.leaf.HasSize = l.Size, l.HasSize
-	c.link(l.Link)
+	c.link(l.link())
 }
 
 // link keeps a link that is new.
 func (c *composite) link(sc trace.SpanContext) {
-	if !sc.IsValid() || sc.SpanID() == c.leaf.Link.SpanID() || len(c.links) >= maxLinks-1 {
+	if !sc.IsValid() || sc.SpanID() == c.leaf.link().SpanID() || len(c.links) >= maxLinks-1 {
 		return
 	}
 	for _, known := range c.links {

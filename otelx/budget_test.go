@@ -125,7 +125,7 @@ func TestCompositeTimes(t *testing.T) {
 	track := otelx.NewTrack("t", time.Now(), otelx.Release{})
 	begin := time.Now()
 	leaf := func(at, took time.Duration) {
-		tr.Leaf(ctx, otelx.Leaf{
+		tr.Leaf(ctx, &otelx.Leaf{
 			Kind: "put", Name: "q", Start: begin.Add(at), End: begin.Add(at + took), In: span, Track: track, WasBlocked: took > 2,
 		})
 	}
@@ -171,7 +171,7 @@ func TestWhatIsNotMerged(t *testing.T) {
 	require.True(t, span.Seal().IsZero(), "once")
 	_, open := span.Within()
 	require.False(t, open)
-	tr.Leaf(ctx, otelx.Leaf{Kind: "put", Name: "late", Start: time.Now(), In: span})
+	tr.Leaf(ctx, &otelx.Leaf{Kind: "put", Name: "late", Start: time.Now(), In: span})
 	span.End(otelx.Outcome{})
 	require.False(t, r.one("put late").Parent().IsValid())
 	require.Equal(t, []string{"task t"}, r.linked(r.one("put late")))

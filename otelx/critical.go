@@ -142,8 +142,14 @@ func (t *Track) appendPath(attrs []attribute.KeyValue, scope string, opened, end
 	t.mu.Lock()
 	past, since := t.past, t.since
 	t.mu.Unlock()
-	var room [maxPath]step
-	w := walk{body: t.who, scope: scope, opened: opened.UnixNano(), end: ended.UnixNano(), steps: room[:0]}
+	if since <= opened.UnixNano() { // the body has depended on nobody
+		if took := ended.Sub(opened); took > 0 {
+			attrs = append(attrs, attrCriticalPath.StringSlice([]string{step{name: scope, took: int64(took)}.String()}),
+				attrCriticalTask.String(clip(scope)))
+		}
+		return attrs
+	}
+	w := walk{body: t.who, scope: scope, opened: opened.UnixNano(), end: ended.UnixNano()}
 	w.back(past, since)
 	if len(w.steps) == 0 {
 		return attrs
@@ -184,6 +190,7 @@ type walk struct {
 
 // back walks the chain back, and leaves the steps in order of time.
 func (w *walk) back(c *chain, since int64) {
+	w.steps = make([]step, 0, maxPath)
 	w.add(w.body, since)
 	for ; c != nil && w.end > w.opened; c = c.before {
 		if c.to < w.end {

@@ -21,6 +21,7 @@ type Leaf struct {
 	Future     bool              // what is awaited is a future
 	Put        time.Time         // of a get: when the item was stored; zero if unknown
 	Link       trace.SpanContext // to link to, if it is valid
+	From       *Origin           // to link to instead, if it is not nil
 	Err        error
 	Cause      *Cause // if Err is a cancellation
 	Expected   bool   // Err is an answer, not a failure: closed, full, empty
@@ -34,7 +35,7 @@ type Leaf struct {
 // had. It records nothing if the level leaves it out, or if the span in ctx is
 // not recording. Below a span that has ended nothing may begin: then it is a
 // root of its own, linked to that (R81).
-func (t *Tracer) Leaf(ctx context.Context, l Leaf) {
+func (t *Tracer) Leaf(ctx context.Context, l *Leaf) {
 	if !t.Leaves() {
 		return
 	}
@@ -51,7 +52,7 @@ func (t *Tracer) Leaf(ctx context.Context, l Leaf) {
 	in := l.In
 	if in == nil {
 		l.end()
-		t.tell(ctx, above, !open, &l, nil)
+		t.tell(ctx, above, !open, l, nil)
 		return
 	}
 	in.mu.Lock()
@@ -60,12 +61,12 @@ func (t *Tracer) Leaf(ctx context.Context, l Leaf) {
 	alone := root || in.sealed || !l.quick() || !l.Track.spent(t.budget)
 	var out *composite
 	if !alone {
-		out = in.mergeLocked(ctx, above, &l)
+		out = in.mergeLocked(ctx, above, l)
 	}
 	in.mu.Unlock()
 	switch {
 	case alone:
-		t.tell(ctx, above, root, &l, nil)
+		t.tell(ctx, above, root, l, nil)
 	case out != nil:
 		t.tell(out.ctx, out.above, false, &out.leaf, out)
 	}
@@ -80,7 +81,6 @@ func (l *Leaf) end() {
 // leafParts is what the SDK is handed for a leaf, in one allocation: it copies
 // what it keeps.
 type leafParts struct {
-	attrs [4]attribute.KeyValue
 	start [4]trace.SpanStartOption
 	end   [1]trace.SpanEndOption
 }
@@ -90,13 +90,20 @@ func (t *Tracer) tell(ctx context.Context, above trace.SpanContext, root bool, l
 	if t.broken.Load() {
 		return
 	}
-	parts := new(leafParts)
-	opts := append(parts.start[:0], trace.WithTimestamp(l.Start), trace.WithAttributes(l.attributes(parts.attrs[:0], c)...))
+	parts, shape := new(leafParts), t.shape(shapeKey{l.Kind, l.Name, l.Future})
+	opts := append(parts.start[:0], trace.WithTimestamp(l.Start))
 	if root {
 		opts = append(opts, trace.WithNewRoot())
 	}
-	if links := l.links(above, root, c); len(links) > 0 {
-		opts = append(opts, trace.WithLinks(links...))
+	if l.Err == nil && c == nil && !root {
+		opts = append(opts, shape.leaf(l))
+		if l.From != nil {
+			opts = append(opts, l.From.link)
+		} else if l.Link.IsValid() {
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: l.Link}))
+		}
+	} else {
+		opts = append(opts, trace.WithAttributes(l.attributes(nil, c)...), trace.WithLinks(l.links(above, root, c)...))
 	}
 	code, text := l.outcome().verdict()
 	if c != nil {
@@ -104,11 +111,19 @@ func (t *Tracer) tell(ctx context.Context, above trace.SpanContext, root bool, l
 	}
 	ends := append(parts.end[:0], trace.WithTimestamp(l.End))
 	defer t.rescue()
-	_, span := t.leaves.Start(ctx, t.name(l.Kind, l.Name), opts...)
+	_, span := t.leaves.Start(ctx, shape.text, opts...)
 	if code != 0 {
 		span.SetStatus(code, text)
 	}
 	span.End(ends...)
+}
+
+// link is what to link to.
+func (l *Leaf) link() trace.SpanContext {
+	if l.From != nil {
+		return l.From.Context
+	}
+	return l.Link
 }
 
 func (l *Leaf) links(above trace.SpanContext, root bool, c *composite) (links []trace.Link) {
@@ -116,15 +131,16 @@ func (l *Leaf) links(above trace.SpanContext, root bool, c *composite) (links []
 	if root {
 		add(above)
 	}
-	if l.Link.IsValid() {
-		add(l.Link)
+	link := l.link()
+	if link.IsValid() {
+		add(link)
 	}
 	if c != nil {
 		for _, sc := range c.links {
 			add(sc)
 		}
 	}
-	if l.Cause != nil && l.Cause.Origin.IsValid() && l.Cause.Origin.SpanID() != l.Link.SpanID() {
+	if l.Cause != nil && l.Cause.Origin.IsValid() && l.Cause.Origin.SpanID() != link.SpanID() {
 		add(l.Cause.Origin)
 	}
 	return links

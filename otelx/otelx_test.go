@@ -98,7 +98,7 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 		ctx, span := none.Start(unsampled, otelx.SpanStart{Kind: "task"})
 		span.End(otelx.Outcome{})
 		span.Canceled(nil, 1, time.Time{})
-		none.Leaf(ctx, otelx.Leaf{Kind: "get"})
+		none.Leaf(ctx, &otelx.Leaf{Kind: "get"})
 		_ = none.Leaves()
 		_ = span.Context()
 	}))
@@ -118,11 +118,11 @@ func TestLevels(t *testing.T) {
 			require.Equal(t, level < otelx.LevelTasks, tr.Leaves())
 			ctx, span := tr.Start(ctx, otelx.SpanStart{Kind: "scope", Name: "s"})
 			leaf := otelx.Leaf{Kind: "get", Name: "q", Start: time.Now()}
-			tr.Leaf(ctx, leaf)
+			tr.Leaf(ctx, &leaf)
 			leaf.WasBlocked = true
-			tr.Leaf(ctx, leaf)
+			tr.Leaf(ctx, &leaf)
 			leaf.WasBlocked, leaf.Err = false, errors.New("x")
-			tr.Leaf(ctx, leaf)
+			tr.Leaf(ctx, &leaf)
 			span.End(otelx.Outcome{})
 			var names []string
 			for _, s := range r.Ended() {
@@ -219,7 +219,7 @@ func TestPanickingProvider(t *testing.T) {
 		tr := otelx.TracerOf(ctx)
 		inner, span := tr.Start(ctx, otelx.SpanStart{Kind: "scope"})
 		require.Equal(t, ctx, inner)
-		tr.Leaf(inner, otelx.Leaf{Kind: "get"})
+		tr.Leaf(inner, &otelx.Leaf{Kind: "get"})
 		span.End(otelx.Outcome{})
 	}
 	require.Equal(t, 1, reported)

@@ -37,7 +37,7 @@ type Span struct {
 	path      string
 	links     []trace.SpanID
 	ended     atomic.Bool
-	origin    atomic.Pointer[trace.SpanContext]
+	origin    atomic.Pointer[Origin]
 
 	mu     sync.Mutex // guards the rest; not held while the SDK is called
 	sealed bool
@@ -73,8 +73,14 @@ func (t *Tracer) start(ctx context.Context, span *Span, s *SpanStart) context.Co
 	if !s.NewRoot && over(ctx) {
 		s.NewRoot = true
 	}
-	parts := new(spanParts)
-	opts := append(parts.start[:0], trace.WithTimestamp(s.At), trace.WithAttributes(s.attributes(parts.attrs[:0], t.code)...))
+	shape := t.shape(shapeKey{kind: s.Kind, name: s.Name})
+	var opts []trace.SpanStartOption
+	if s.Kind == "scope" {
+		opts = append(make([]trace.SpanStartOption, 0, 3), trace.WithTimestamp(s.At), shape.scope(s, t.code))
+	} else {
+		parts := new(spanParts)
+		opts = append(parts.start[:0], trace.WithTimestamp(s.At), trace.WithAttributes(s.attributes(parts.attrs[:0], t.code)...))
+	}
 	if s.NewRoot || s.Link.IsValid() {
 		if links := s.links(trace.SpanContextFromContext(ctx)); len(links) > 0 {
 			opts = append(opts, trace.WithLinks(links...))
@@ -86,7 +92,7 @@ func (t *Tracer) start(ctx context.Context, span *Span, s *SpanStart) context.Co
 	if s.NewRoot {
 		opts = append(opts, trace.WithNewRoot())
 	}
-	inner, sdk := t.spans.Start(ctx, t.name(s.Kind, s.Name), opts...)
+	inner, sdk := t.spans.Start(ctx, shape.text, opts...)
 	span.context, span.recording = sdk.SpanContext(), sdk.IsRecording()
 	span.span = sdk
 	return inner
@@ -163,20 +169,6 @@ func (s *Span) Context() trace.SpanContext {
 	return s.context
 }
 
-// Origin returns the span's context as something to keep, which does not keep
-// the span.
-func (s *Span) Origin() *trace.SpanContext {
-	if s == nil {
-		return nil
-	}
-	if o := s.origin.Load(); o != nil {
-		return o
-	}
-	sc := s.context
-	s.origin.Store(&sc)
-	return &sc
-}
-
 // Recording reports whether anything is recorded. What is inside a span that
 // is not sampled need not ask for spans of its own.
 func (s *Span) Recording() bool { return s != nil && s.recording }
@@ -238,7 +230,7 @@ func (s *Span) End(o Outcome) {
 
 // endParts is what the SDK is handed at the end, in one allocation.
 type endParts struct {
-	attrs [4]attribute.KeyValue
+	attrs [3]attribute.KeyValue
 	end   [1]trace.SpanEndOption
 }
 

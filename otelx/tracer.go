@@ -2,7 +2,6 @@ package otelx
 
 import (
 	"fmt"
-	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -21,41 +20,8 @@ type Tracer struct {
 	leaves   trace.Tracer
 	broken   atomic.Bool // the provider has panicked
 
-	names   atomic.Pointer[map[spanName]string]
-	namesMu sync.Mutex // taken to replace names
-}
-
-// spanName is the kind and the name of what a span is of.
-type spanName struct{ kind, name string }
-
-// name returns the name of a span. Those in use are kept, as long as they are
-// as few as they should be.
-func (t *Tracer) name(kind, name string) string {
-	if name == "" {
-		return kind
-	}
-	n := spanName{kind, name}
-	known := t.names.Load()
-	if known != nil {
-		if text, ok := (*known)[n]; ok {
-			return text
-		}
-	}
-	text := kind + " " + name
-	if known != nil && len(*known) >= maxSets {
-		return text
-	}
-	t.namesMu.Lock()
-	defer t.namesMu.Unlock()
-	more := map[spanName]string{n: text}
-	if known = t.names.Load(); known != nil {
-		if len(*known) >= maxSets { // by now
-			return text
-		}
-		maps.Copy(more, *known)
-	}
-	t.names.Store(&more)
-	return text
+	shapes   atomic.Pointer[map[shapeKey]*shape]
+	shapesMu sync.Mutex // taken to replace shapes
 }
 
 // newTracer builds a tracer; one that records nothing if the provider panics.

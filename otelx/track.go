@@ -39,7 +39,7 @@ type Track struct {
 type Release struct {
 	past *chain
 	at   int64
-	from *trace.SpanContext // see Span.Origin; nil if it does not matter
+	from *Origin // nil if it does not matter
 }
 
 // NewTrack returns the track of what runs under a name from a time on, or from
@@ -54,15 +54,25 @@ func NewTrack(name string, at time.Time, r Release) *Track {
 
 // Release returns what led to now, on this track. from is the span to link to,
 // of who lets go of something.
-func (t *Track) Release(from *trace.SpanContext) Release {
+func (t *Track) Release(from *Origin) Release {
 	if t == nil {
 		return Release{}
 	}
-	now := time.Now().UnixNano()
+	r := t.ReleaseAt(time.Now())
+	r.from = from
+	return r
+}
+
+// ReleaseAt is Release for who has just looked at the clock, and is not to be
+// linked to.
+func (t *Track) ReleaseAt(now time.Time) Release {
+	if t == nil {
+		return Release{}
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cutLocked(now)
-	return Release{past: t.past, at: t.since, from: from}
+	t.cutLocked(now.UnixNano())
+	return Release{past: t.past, at: t.since}
 }
 
 // cutLocked closes the segment that is under way.
@@ -86,7 +96,7 @@ func (t *Track) Released(r Release) {
 // what that depended on; or it was not, and the wait counts by its own name. A
 // sleep counts for who sleeps. It returns the span of who released it, if that
 // is known.
-func (t *Track) Waited(kind, name string, start, now time.Time) (from *trace.SpanContext) {
+func (t *Track) Waited(kind, name string, start, now time.Time) (from *Origin) {
 	r := t.release
 	t.release = Release{}
 	object := kind

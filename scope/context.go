@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
 )
 
 // bodyContext is the ctx of a scope's body: the scope's own cancellation, and
@@ -17,6 +18,9 @@ func (c *bodyContext) Err() error                  { return c.std.Err() }
 func (c *bodyContext) Value(key any) any {
 	if key == park.Key {
 		return &c.place
+	}
+	if key == otelx.SpanKey && c.place.Span != nil {
+		return c.place.Span.Value()
 	}
 	return c.std.Value(key)
 }
@@ -53,6 +57,9 @@ func (c *taskContext) Err() error {
 func (c *taskContext) Value(key any) any {
 	if key == park.Key {
 		return &c.place
+	}
+	if key == otelx.SpanKey && c.place.Span != nil {
+		return c.place.Span.Value()
 	}
 	if c.values != nil {
 		if v := c.values.Value(key); v != nil {

@@ -333,7 +333,10 @@ func (c *Child) conclude(e *ending) {
 // tell ends the task's span, and counts it out.
 func (c *Child) tell(e *ending) {
 	o := c.outcome(e)
-	c.series.End(c.measured(), o, time.Duration(time.Now().UnixNano()-c.begun.Load()))
+	if o.At = c.place.Span.Seal(); o.At.IsZero() {
+		o.At = time.Now()
+	}
+	c.series.End(c.measured(), o, time.Duration(o.At.UnixNano()-c.begun.Load()))
 	c.series = nil
 	o.Track = c.strand.Track()
 	c.place.Span.End(o)

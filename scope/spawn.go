@@ -122,7 +122,7 @@ func (c *Child) note(at *park.Place, spawner trace.SpanContext) {
 	if at != nil && at.Strand.Track() != nil {
 		by = at.Strand
 	}
-	track := otelx.NewTrack(c.Name(), now, by.Release())
+	track := otelx.NewTrack(c.Name(), now, by.Track().ReleaseAt(now))
 	track.Spawner = spawner
 	c.strand.SetTrack(track)
 }

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -25,8 +23,8 @@ type Op struct {
 	start   time.Time     // if one of them is not nil
 	blocked time.Duration
 	waited  bool
-	from    *trace.SpanContext // of who ended the last wait, if that is known
-	sampled bool               // what is measured leads to a span
+	from    *otelx.Origin // of who ended the last wait, if that is known
+	sampled bool          // what is measured leads to a span
 }
 
 // Begin starts an operation that may block: its error is the cancellation of
@@ -99,7 +97,7 @@ func (op *Op) Join(mu sync.Locker, line *Line, t *Ticket, what Awaited) {
 }
 
 // took notes how long a wait took, and who ended it.
-func (op *Op) took(what Awaited, blocked time.Duration, from *trace.SpanContext) {
+func (op *Op) took(what Awaited, blocked time.Duration, from *otelx.Origin) {
 	op.blocked += blocked
 	op.waited, op.from = true, from
 	if op.meter != nil {
@@ -162,7 +160,7 @@ func (op *Op) End(l otelx.Leaf, err error) {
 		l.In, l.Track = p.Span, p.Strand.Track()
 	}
 	if op.from != nil && l.Kind == "acquire" && !l.Link.IsValid() {
-		l.Link = *op.from
+		l.From = op.from
 	}
-	op.tracer.Leaf(op.ctx, l)
+	op.tracer.Leaf(op.ctx, &l)
 }

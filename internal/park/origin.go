@@ -12,8 +12,8 @@ import (
 // one that takes it: the context it was put in, and when. The zero Origin says
 // nothing.
 type Origin struct {
-	span *trace.SpanContext // nil if it is not traced
-	at   int64              // Unix nanoseconds, 0 if nothing is measured
+	span *otelx.Origin // nil if it is not traced
+	at   int64         // Unix nanoseconds, 0 if nothing is measured
 }
 
 // Origin returns what an item that this operation stores takes along.
@@ -27,8 +27,7 @@ func (op *Op) Origin() Origin {
 	case op.place != nil && op.place.Ctx == op.ctx:
 		o.span = op.place.Span.Origin()
 	default:
-		from := trace.SpanContextFromContext(op.ctx)
-		o.span = &from
+		o.span = otelx.OriginOf(trace.SpanContextFromContext(op.ctx))
 	}
 	return o
 }
@@ -44,9 +43,7 @@ func (o *Origin) Stored(op *Op) {
 // Tell puts the origin of the item that was taken on the leaf of the operation
 // that took it.
 func (o Origin) Tell(l *otelx.Leaf) {
-	if o.span != nil {
-		l.Link = *o.span
-	}
+	l.From = o.span
 	if o.at != 0 {
 		l.Put = time.Unix(0, o.at)
 	}
@@ -57,5 +54,5 @@ func (o Origin) Span() trace.SpanContext {
 	if o.span == nil {
 		return trace.SpanContext{}
 	}
-	return *o.span
+	return o.span.Context
 }

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -47,7 +45,7 @@ func Join(p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited) {
 // wait also returns how long it was parked, and the span of who ended that, if
 // that is known. A positive d ends it after that time with errTimedOut.
 func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (
-	blocked time.Duration, from *trace.SpanContext, err error,
+	blocked time.Duration, from *otelx.Origin, err error,
 ) {
 	s, w := strandOf(p)
 	start := time.Now()
@@ -111,7 +109,7 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 }
 
 // account notes a wait that is over on the strand's track, if it is traced.
-func account(s *Strand, what Awaited, start, now time.Time) (from *trace.SpanContext) {
+func account(s *Strand, what Awaited, start, now time.Time) (from *otelx.Origin) {
 	if s == nil {
 		return nil
 	}
