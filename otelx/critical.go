@@ -139,17 +139,16 @@ func (t *Track) appendPath(attrs []attribute.KeyValue, scope string, opened, end
 	if t == nil {
 		return attrs
 	}
+	began := opened.UnixNano()
 	t.mu.Lock()
-	past, since := t.past, t.since
-	t.mu.Unlock()
-	if since <= opened.UnixNano() { // the body has depended on nobody
-		if took := ended.Sub(opened); took > 0 {
-			attrs = append(attrs, attrCriticalPath.StringSlice([]string{step{name: scope, took: int64(took)}.String()}),
-				attrCriticalTask.String(clip(scope)))
-		}
-		return attrs
+	since := t.since
+	if since <= began { // the body has depended on nobody
+		t.mu.Unlock()
+		return appendAlone(attrs, scope, ended.Sub(opened))
 	}
-	w := walk{body: t.who, scope: scope, opened: opened.UnixNano(), end: ended.UnixNano()}
+	past, who := t.pastLocked(), t.whoLocked()
+	t.mu.Unlock()
+	w := walk{body: who, scope: scope, opened: began, end: ended.UnixNano()}
 	w.back(past, since)
 	if len(w.steps) == 0 {
 		return attrs
@@ -164,6 +163,15 @@ func (t *Track) appendPath(attrs []attribute.KeyValue, scope string, opened, end
 		attrs = append(attrs, attrCriticalTask.String(clip(name)))
 	}
 	return attrs
+}
+
+// appendAlone is appendPath for a path of one entry.
+func appendAlone(attrs []attribute.KeyValue, scope string, took time.Duration) []attribute.KeyValue {
+	if took <= 0 {
+		return attrs
+	}
+	only := step{name: scope, took: int64(took)}
+	return append(attrs, attrCriticalPath.StringSlice([]string{only.String()}), attrCriticalTask.String(clip(scope)))
 }
 
 // String is the entry as it is reported: seconds, to the nanosecond.

@@ -34,7 +34,7 @@ const MaxSets, Others, Unnamed = maxSets, others, unnamed
 func Depth(t *Track) (n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for c := t.past; c != nil; c = c.before {
+	for c := t.pastLocked(); c != nil; c = c.before {
 		n++
 	}
 	return n

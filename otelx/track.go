@@ -17,7 +17,7 @@ import (
 // for, and how many leaf spans it has had. Its size is bounded. Every method is
 // safe on nil. It is for Corral's own packages.
 type Track struct {
-	who    *mover
+	name   string
 	leaves atomic.Int32
 
 	// Spawner is the span in which the task was spawned.
@@ -28,7 +28,8 @@ type Track struct {
 	release Release
 
 	mu     sync.Mutex // guards the rest; taken last of all, for a few instructions
-	past   *chain     // what led to since
+	who    *mover     // made when somebody needs it
+	led    Release    // what led to since
 	since  int64      // Unix nanoseconds; from then on it is who that moves
 	waited time.Duration
 	top    []waitSum
@@ -36,16 +37,28 @@ type Track struct {
 
 // Release is what a strand that wakes another one hands over: what led to this
 // moment. The zero Release stands for one of which nobody knows who made it.
+// Most of them come to nothing, since a task that neither waits nor wakes
+// anybody is gone when it ends: so the last segment becomes part of a chain only
+// when somebody goes on from there.
 type Release struct {
-	past *chain
-	at   int64
-	from *Origin // nil if it does not matter
+	past      *chain
+	who       *mover // who has moved after that, or nil
+	since, at int64
+	from      *Origin // nil if it does not matter
+}
+
+// chain is what led to r as a chain.
+func (r *Release) chain() *chain {
+	if r.who == nil || r.at <= r.since {
+		return r.past
+	}
+	return r.past.then(r.who, r.since, r.at)
 }
 
 // NewTrack returns the track of what runs under a name from a time on, or from
 // that of r, which led to it, if that is known.
 func NewTrack(name string, at time.Time, r Release) *Track {
-	t := &Track{who: &mover{name: name}, past: r.past, since: r.at}
+	t := &Track{name: name, led: r, since: r.at}
 	if t.since == 0 {
 		t.since = at.UnixNano()
 	}
@@ -71,16 +84,21 @@ func (t *Track) ReleaseAt(now time.Time) Release {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cutLocked(now.UnixNano())
-	return Release{past: t.past, at: t.since}
+	return Release{past: t.pastLocked(), who: t.whoLocked(), since: t.since, at: max(t.since, now.UnixNano())}
 }
 
-// cutLocked closes the segment that is under way.
-func (t *Track) cutLocked(now int64) {
-	if now > t.since {
-		t.past = t.past.then(t.who, t.since, now)
-		t.since = now
+func (t *Track) whoLocked() *mover {
+	if t.who == nil {
+		t.who = &mover{name: t.name}
 	}
+	return t.who
+}
+
+func (t *Track) pastLocked() *chain {
+	if t.led.who != nil {
+		t.led = Release{past: t.led.chain()}
+	}
+	return t.led.past
 }
 
 // Released is called by who has claimed the strand's waiter, before the
@@ -99,23 +117,27 @@ func (t *Track) Released(r Release) {
 func (t *Track) Waited(kind, name string, start, now time.Time) (from *Origin) {
 	r := t.release
 	t.release = Release{}
-	object := kind
-	if name != "" {
-		object += " " + name
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.sumLocked(object, now.Sub(start))
-	switch {
-	case r.at != 0:
-		t.past, t.since = r.past, r.at
-	case kind != "sleep":
-		t.cutLocked(start.UnixNano())
-		if end := now.UnixNano(); end > t.since {
-			t.past, t.since = t.past.then(&mover{name: object, wait: true}, t.since, end), end
-		}
+	object := t.sumLocked(kind, name, now.Sub(start))
+	if r.at != 0 {
+		t.led, t.since = r, r.at
+	} else if kind != "sleep" {
+		t.unknownLocked(object, start.UnixNano(), now.UnixNano())
 	}
 	return r.from
+}
+
+// unknownLocked notes a wait of which nobody knows who ended it.
+func (t *Track) unknownLocked(object string, start, end int64) {
+	past := t.pastLocked()
+	if start > t.since {
+		past, t.since = past.then(t.whoLocked(), t.since, start), start
+	}
+	if end > t.since {
+		past, t.since = past.then(&mover{name: object, wait: true}, t.since, end), end
+	}
+	t.led = Release{past: past}
 }
 
 // Taken makes the track begin anew at this moment, for the reason that r tells:
@@ -123,7 +145,7 @@ func (t *Track) Waited(kind, name string, start, now time.Time) (from *Origin) {
 func (t *Track) Taken(r Release) {
 	if t != nil && r.at != 0 {
 		t.mu.Lock()
-		t.past, t.since = r.past, r.at
+		t.led, t.since = r, r.at
 		t.mu.Unlock()
 	}
 }
@@ -144,8 +166,9 @@ func (t *Track) spent(budget int32) bool {
 // further one takes the place, and the sum, of the smallest, so that what is
 // reported as longest is never too short.
 type waitSum struct {
-	object string
-	sum    time.Duration
+	kind, name string
+	object     string // both
+	sum        time.Duration
 }
 
 const (
@@ -153,23 +176,30 @@ const (
 	topSums = 3
 )
 
-func (t *Track) sumLocked(object string, d time.Duration) {
+// sumLocked counts a wait, and returns what it was for as one name.
+func (t *Track) sumLocked(kind, name string, d time.Duration) (object string) {
 	t.waited += d
 	least := -1
 	for i := range t.top {
-		if t.top[i].object == object {
-			t.top[i].sum += d
-			return
+		w := &t.top[i]
+		if w.kind == kind && w.name == name {
+			w.sum += d
+			return w.object
 		}
-		if least < 0 || t.top[i].sum < t.top[least].sum {
+		if least < 0 || w.sum < t.top[least].sum {
 			least = i
 		}
 	}
-	if len(t.top) < maxSums {
-		t.top = append(t.top, waitSum{object, d})
-		return
+	object = kind
+	if name != "" {
+		object += " " + name
 	}
-	t.top[least] = waitSum{object, t.top[least].sum + d}
+	if len(t.top) < maxSums {
+		t.top = append(t.top, waitSum{kind, name, object, d})
+		return object
+	}
+	t.top[least] = waitSum{kind, name, object, t.top[least].sum + d}
+	return object
 }
 
 // appendWaits appends what a task's span tells of its waits.
