@@ -39,3 +39,6 @@ func Depth(t *Track) (n int) {
 	}
 	return n
 }
+
+// Shapes is how many shapes of spans a tracer keeps.
+func Shapes(t *Tracer) int { return len(*t.shapes.Load()) }

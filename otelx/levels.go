@@ -10,10 +10,11 @@ import (
 )
 
 // QueueLevel is a queue as it is measured when metrics are collected. A
-// capacity that is not positive means unbounded. It is for Corral's own
-// packages.
+// capacity that is not positive means unbounded. One that is over, closed and
+// empty, does not count any more: nothing will ever be in it again. It is for
+// Corral's own packages.
 type QueueLevel interface {
-	QueueLevel() (name string, size, capacity int)
+	QueueLevel() (name string, size, capacity int, over bool)
 }
 
 // LimiterLevel is a limiter as it is measured when metrics are collected. It is
@@ -93,45 +94,53 @@ func (m *Meter) observe(_ context.Context, o metric.Observer) error {
 	m.levels.mu.Lock()
 	alive := m.levels.liveLocked()
 	m.levels.mu.Unlock()
-	queues, limiters := map[string][2]int{}, map[string][3]int{}
+	var queues, limiters sums
 	for _, v := range alive {
 		switch v := v.(type) {
 		case QueueLevel:
-			name, size, capacity := v.QueueLevel()
-			name = foldInto(queues, name)
-			sum := queues[name]
-			queues[name] = [2]int{sum[0] + size, sum[1] + max(0, capacity)}
+			if name, size, capacity, over := v.QueueLevel(); !over {
+				queues.add(name, size, max(0, capacity), 0)
+			}
 		case LimiterLevel:
-			name, usage, limit, pending := v.LimiterLevel()
-			name = foldInto(limiters, name)
-			sum := limiters[name]
-			limiters[name] = [3]int{sum[0] + usage, sum[1] + limit, sum[2] + pending}
+			limiters.add(v.LimiterLevel())
 		}
 	}
-	for name, sum := range queues {
+	for name, n := range queues {
 		set := metric.WithAttributeSet(attribute.NewSet(attrQueueName.String(name)))
-		o.ObserveInt64(m.queueSize, int64(sum[0]), set)
-		if sum[1] > 0 {
-			o.ObserveInt64(m.queueCap, int64(sum[1]), set)
+		o.ObserveInt64(m.queueSize, n[0], set)
+		if n[1] > 0 {
+			o.ObserveInt64(m.queueCap, n[1], set)
 		}
 	}
-	for name, sum := range limiters {
+	for name, n := range limiters {
 		set := metric.WithAttributeSet(attribute.NewSet(attrLimiterName.String(name)))
-		o.ObserveInt64(m.usage, int64(sum[0]), set)
-		o.ObserveInt64(m.limit, int64(sum[1]), set)
-		o.ObserveInt64(m.pending, int64(sum[2]), set)
+		o.ObserveInt64(m.usage, n[0], set)
+		o.ObserveInt64(m.limit, n[1], set)
+		o.ObserveInt64(m.pending, n[2], set)
 	}
 	return nil
 }
 
-// foldInto returns the name under which something is summed up.
-func foldInto[V any](sums map[string]V, name string) string {
-	if name == "" {
-		return unnamed
+// sums adds up what is measured of all that have a name. At most maxSets names
+// are told apart.
+type sums map[string]*[3]int64
+
+func (s *sums) add(name string, a, b, c int) {
+	if *s == nil {
+		*s = sums{}
 	}
-	name = clip(name)
-	if _, ok := sums[name]; !ok && len(sums) >= maxSets {
-		return others
+	if name = clip(name); name == "" {
+		name = unnamed
 	}
-	return name
+	n := (*s)[name]
+	if n == nil {
+		if len(*s) >= maxSets {
+			name = others
+		}
+		if n = (*s)[name]; n == nil {
+			n = new([3]int64)
+			(*s)[name] = n
+		}
+	}
+	n[0], n[1], n[2] = n[0]+int64(a), n[1]+int64(b), n[2]+int64(c)
 }

@@ -23,18 +23,17 @@ type shapeKey struct {
 	future     bool
 }
 
-// ready are the attributes of the leaves of one shape that succeeded, with all
-// in which those differ.
+// ready are the attributes of the leaves of one shape that succeeded, with the
+// size in which those of a slot differ.
 type ready struct {
-	blocked bool
-	size    int // -1: none
-	option  trace.SpanStartOption
+	size   int // -1: none
+	option trace.SpanStartOption
 }
 
 // readyScope are the attributes of the spans of one name and path.
 type readyScope struct {
 	path   string
-	code   uintptr
+	fn     uintptr // 0: not told
 	option trace.SpanStartOption
 }
 
@@ -71,31 +70,36 @@ func (t *Tracer) shape(k shapeKey) *shape {
 	return s
 }
 
-// leaf returns the attributes of a leaf that succeeded.
+// leaf returns the attributes of a leaf that succeeded. Sizes share slots;
+// whether it was blocked does not.
 func (s *shape) leaf(l *Leaf) trace.SpanStartOption {
-	size, slot := -1, 0
+	size := -1
 	if l.HasSize {
 		size = l.Size
-		slot = 2*size + 2
 	}
+	slot := 2 * (size + 1)
 	if l.WasBlocked {
 		slot++
 	}
 	at := &s.slots[slot%len(s.slots)]
-	if r := at.Load(); r != nil && r.blocked == l.WasBlocked && r.size == size {
+	if r := at.Load(); r != nil && r.size == size {
 		return r.option
 	}
 	option := trace.WithAttributes(l.attributes(nil, nil)...)
-	at.Store(&ready{l.WasBlocked, size, option})
+	at.Store(&ready{size, option})
 	return option
 }
 
 // scope returns the attributes of a scope's span.
 func (s *shape) scope(start *SpanStart, code bool) trace.SpanStartOption {
-	if r := s.path.Load(); r != nil && r.path == start.Path && r.code == start.Func {
+	fn := start.Func
+	if !code {
+		fn = 0
+	}
+	if r := s.path.Load(); r != nil && r.path == start.Path && r.fn == fn {
 		return r.option
 	}
 	option := trace.WithAttributes(start.attributes(nil, code)...)
-	s.path.Store(&readyScope{start.Path, start.Func, option})
+	s.path.Store(&readyScope{start.Path, fn, option})
 	return option
 }

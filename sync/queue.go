@@ -136,7 +136,10 @@ func (q *Queue[T]) end(op *park.Op, kind string, from park.Origin, err error) {
 type measured[T any] Queue[T]
 
 // QueueLevel returns what is measured when metrics are collected.
-func (m *measured[T]) QueueLevel() (name string, size, capacity int) {
+func (m *measured[T]) QueueLevel() (name string, size, capacity int, over bool) {
 	q := (*Queue[T])(m)
-	return q.name, q.Len(), q.maxsize
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	size = q.lenLocked()
+	return q.name, size, q.maxsize, q.closed && size == 0
 }
