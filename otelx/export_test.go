@@ -19,7 +19,7 @@ func AttributeRows() (rows []AttributeRow) {
 
 func MetricRows() (rows []MetricRow) {
 	for _, r := range metricTable {
-		row := MetricRow{Name: r.name, Unit: r.unit, Kind: string(r.kind), Description: r.description, Boundaries: r.boundaries}
+		row := MetricRow{Name: r.name, Unit: r.unit, Kind: r.of(new(Meter)).kind(), Description: r.description, Boundaries: r.boundaries}
 		for _, k := range r.attributes {
 			row.Attributes = append(row.Attributes, string(k))
 		}

@@ -89,7 +89,7 @@ func (l *levels) liveLocked() []any {
 func (m *Meter) observe(_ context.Context, o metric.Observer) error {
 	defer m.rescue()
 	for _, t := range m.tasks.all() {
-		o.ObserveInt64(m.active, t.active.Load(), t.observed)
+		o.ObserveInt64(m.active.inst, t.active.Load(), t.observed)
 	}
 	m.levels.mu.Lock()
 	alive := m.levels.liveLocked()
@@ -107,16 +107,16 @@ func (m *Meter) observe(_ context.Context, o metric.Observer) error {
 	}
 	for name, n := range queues {
 		set := metric.WithAttributeSet(attribute.NewSet(attrQueueName.String(name)))
-		o.ObserveInt64(m.queueSize, n[0], set)
+		o.ObserveInt64(m.queueSize.inst, n[0], set)
 		if n[1] > 0 {
-			o.ObserveInt64(m.queueCap, n[1], set)
+			o.ObserveInt64(m.queueCap.inst, n[1], set)
 		}
 	}
 	for name, n := range limiters {
 		set := metric.WithAttributeSet(attribute.NewSet(attrLimiterName.String(name)))
-		o.ObserveInt64(m.usage, n[0], set)
-		o.ObserveInt64(m.limit, n[1], set)
-		o.ObserveInt64(m.pending, n[2], set)
+		o.ObserveInt64(m.usage.inst, n[0], set)
+		o.ObserveInt64(m.limit.inst, n[1], set)
+		o.ObserveInt64(m.pending.inst, n[2], set)
 	}
 	return nil
 }

@@ -6,10 +6,8 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/log"
 	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 )
 
 // Meter is where metrics and log events go, whatever the level and whatever is
@@ -22,35 +20,17 @@ type Meter struct {
 	broken  atomic.Bool // the meter provider has panicked, or there is none
 	mute    atomic.Bool // the logger has panicked, or there is none
 
-	tasks                  sets[*TaskSeries]
-	taskDuration, schedule measure
-	cancelLatency, wait    measure
-	queueOp, timeInQueue   measure
-	loopDelay              measure
-	saturation, runnable   point
-	suppressed             count
-	active                 metric.Int64ObservableUpDownCounter
-	levels                 levels
-	queueSize, queueCap    metric.Int64ObservableUpDownCounter
-	usage, limit, pending  metric.Int64ObservableUpDownCounter
-}
+	tasks  sets[*TaskSeries]
+	levels levels
 
-// measure, point and count are instruments with the attribute sets they have
-// been used with.
-type (
-	measure struct {
-		sets[[]metric.RecordOption]
-		inst metric.Float64Histogram
-	}
-	point struct {
-		sets[[]metric.RecordOption]
-		inst metric.Float64Gauge
-	}
-	count struct {
-		sets[[]metric.AddOption]
-		inst metric.Int64Counter
-	}
-)
+	// The instruments: see metricTable.
+	taskDuration, schedule, cancelLatency, wait measure
+	queueOp, timeInQueue, loopDelay             measure
+	saturation, runnable                        point
+	suppressed                                  count
+	active, queueSize, queueCap                 observed
+	usage, limit, pending                       observed
+}
 
 func newMeter(mp metric.MeterProvider, lp log.LoggerProvider) *Meter {
 	m := &Meter{metrics: mp, logs: lp}
@@ -70,74 +50,20 @@ func newMeter(mp metric.MeterProvider, lp log.LoggerProvider) *Meter {
 func (m *Meter) build(mp metric.MeterProvider) {
 	defer m.rescue()
 	meter := mp.Meter(ScopeName, metric.WithInstrumentationVersion(version))
-	m.taskDuration.build(meter, mTaskDuration)
-	m.schedule.build(meter, mSchedule)
-	m.cancelLatency.build(meter, mCancelLatency)
-	m.wait.build(meter, mWait)
-	m.queueOp.build(meter, mQueueOp)
-	m.timeInQueue.build(meter, mTimeInQueue)
-	m.loopDelay.build(meter, mLoopDelay)
-	m.saturation.build(meter, mLoopSaturation)
-	m.runnable.build(meter, mLoopRunnable)
-	m.suppressed.build(meter, mSuppressed)
-	m.tasks.row, m.tasks.made = mTaskActive, m.newTaskSeries
-	var observed []metric.Observable
-	for row, inst := range map[*metricRow]*metric.Int64ObservableUpDownCounter{
-		mTaskActive: &m.active, mQueueSize: &m.queueSize, mQueueCapacity: &m.queueCap,
-		mLimiterUsage: &m.usage, mLimiterLimit: &m.limit, mLimiterPending: &m.pending,
-	} {
-		i, err := meter.Int64ObservableUpDownCounter(row.name, metric.WithUnit(row.unit), metric.WithDescription(row.description))
-		if err != nil {
+	var all []metric.Observable
+	for i := range metricTable {
+		row := &metricTable[i]
+		inst := row.of(m)
+		if err := inst.build(meter, row); err != nil {
 			report(err)
 		}
-		if i != nil {
-			*inst = i
-			observed = append(observed, i)
+		if o, ok := inst.(*observed); ok && o.inst != nil {
+			all = append(all, o.inst)
 		}
 	}
-	if _, err := meter.RegisterCallback(m.observe, observed...); err != nil {
+	m.tasks.row, m.tasks.made = m.taskDuration.row, m.newTaskSeries
+	if _, err := meter.RegisterCallback(m.observe, all...); err != nil {
 		report(err)
-	}
-}
-
-func recordOptions(s attribute.Set, _ label) []metric.RecordOption {
-	return []metric.RecordOption{metric.WithAttributeSet(s)}
-}
-
-func (h *measure) build(meter metric.Meter, row *metricRow) {
-	h.row, h.made = row, recordOptions
-	inst, err := meter.Float64Histogram(row.name, metric.WithUnit(row.unit), metric.WithDescription(row.description),
-		metric.WithExplicitBucketBoundaries(row.boundaries...))
-	if err != nil {
-		report(err)
-	}
-	if h.inst = inst; inst == nil {
-		h.inst = noop.Float64Histogram{}
-	}
-}
-
-func (p *point) build(meter metric.Meter, row *metricRow) {
-	p.row, p.made = row, recordOptions
-	inst, err := meter.Float64Gauge(row.name, metric.WithUnit(row.unit), metric.WithDescription(row.description))
-	if err != nil {
-		report(err)
-	}
-	if p.inst = inst; inst == nil {
-		p.inst = noop.Float64Gauge{}
-	}
-}
-
-func (c *count) build(meter metric.Meter, row *metricRow) {
-	c.row = row
-	c.made = func(s attribute.Set, _ label) []metric.AddOption {
-		return []metric.AddOption{metric.WithAttributeSet(s)}
-	}
-	inst, err := meter.Int64Counter(row.name, metric.WithUnit(row.unit), metric.WithDescription(row.description))
-	if err != nil {
-		report(err)
-	}
-	if c.inst = inst; inst == nil {
-		c.inst = noop.Int64Counter{}
 	}
 }
 

@@ -2,13 +2,10 @@ package otelx
 
 import "go.opentelemetry.io/otel/attribute"
 
-// The tables of every attribute and every metric there is: attributes.go and
-// metrics.go fill them in, instruments are built from them, TELEMETRY.md is
-// printed from them, and a test compares both with what is really emitted.
-var (
-	attributeTable []attributeRow
-	metricTable    []*metricRow
-)
+// The tables of every attribute and every metric there is, in attributes.go and
+// metrics.go: instruments are built from them, TELEMETRY.md is printed from them,
+// and a test compares both with what is really emitted.
+var attributeTable []attributeRow
 
 type attributeRow struct {
 	key, kind, unit, on, description string
@@ -19,28 +16,15 @@ type attributeRow struct {
 // measurement.
 type metricRow struct {
 	name, unit  string
-	kind        instrumentKind
 	boundaries  []float64 // of a histogram
-	attributes  []attribute.Key
+	attributes  keys
+	of          func(*Meter) instrument
 	description string
 }
 
-type instrumentKind string
-
-const (
-	histogram               instrumentKind = "histogram"
-	counter                 instrumentKind = "counter"
-	gauge                   instrumentKind = "gauge"
-	observableUpDownCounter instrumentKind = "observable updowncounter"
-)
+type keys []attribute.Key
 
 func attr(key attribute.Key, kind, unit, on, description string) attribute.Key {
 	attributeTable = append(attributeTable, attributeRow{string(key), kind, unit, on, description})
 	return key
-}
-
-func metricOf(name string, kind instrumentKind, unit string, boundaries []float64, description string, attributes ...attribute.Key) *metricRow {
-	m := &metricRow{name: name, unit: unit, kind: kind, boundaries: boundaries, attributes: attributes, description: description}
-	metricTable = append(metricTable, m)
-	return m
 }
