@@ -51,7 +51,7 @@ children. All are of kind internal. Names fall back to the first word alone.
 |---|---|---|---|
 | scope {name} | span in ctx | | each Run |
 | task {name} | the scope’s span; NewRoot and Background: none | the spawner’s span, if another; NewRoot and Background: the scope’s | each task that begins |
-| future {name} | its maker’s span; none, if that has ended | its maker’s span, if that has ended | when settled, from when it was made |
+| future {name} | its maker’s span; none, if that has ended | its maker’s span, if that has ended; where the cancellation began (who sets one is not known: that takes no ctx) | when settled, from when it was made |
 | await {name} | the span in ctx | the task or future that is awaited | Wait, WaitStarted, wait.Wait |
 | put {queue}, get {queue} | the span in ctx | get: the span the item was put in | each Put, Get, TryPut, TryGet |
 | process {queue} | the worker’s span; of a Background worker: none | the span the item was put in | each item of Queue.Process |

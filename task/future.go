@@ -37,6 +37,10 @@ func Name(name string) FutureOption { return nameOption(name) }
 // goroutine; what happened before the result was set is visible to whoever
 // reads it. The model is asyncio's Future.
 //
+// In a trace it is a span from when it was made until it was set, below the span
+// that it was made in. Who has set it is not known, since that takes no ctx; a
+// future that was cancelled is linked to where the cancellation began.
+//
 //	claim taken → value or error stored → latch closed: state published, waiters woken, Done closed → callbacks
 type Future[T any] struct {
 	name  string

@@ -39,7 +39,12 @@ func originOf(ctx context.Context) *origin {
 
 // settled records the future's span, from when it was made until now: below
 // the span it was made in, or, if that has ended, as a root linked to it (R81).
-// Who has settled it is not known: that takes no ctx.
+//
+// It has no link to who has settled it, but for a cancellation, which says where
+// it began: SetResult and SetError take no ctx, and there is nothing else that
+// tells. Which strand runs on the calling goroutine could be found out (see
+// package gid, which is not for that) only if every task and every body kept a
+// table of that, for the sake of a few futures.
 func (o *origin) settled(name string, state scope.State, err error) {
 	if o == nil {
 		return
