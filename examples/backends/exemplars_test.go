@@ -25,6 +25,11 @@ var corralMetrics = []string{
 	`corral_queue_item_time_in_queue_seconds_count{corral_queue_name="orders"} > 0`,
 	`last_over_time(corral_queue_size{corral_queue_name="orders"}[5m])`,
 	`last_over_time(corral_queue_capacity{corral_queue_name="orders"}[5m]) >= 4`,
+	`corral_limiter_limit{corral_limiter_name="scales"} == 2`,
+	`max_over_time(corral_limiter_usage{corral_limiter_name="scales"}[5m]) == 2`,
+	`max_over_time(corral_limiter_pending_requests{corral_limiter_name="scales"}[5m]) == 1`, // three packers, two scales
+	`corral_wait_duration_seconds_count{corral_wait_kind="limiter.acquire",corral_wait_name="scales"} > 0`,
+	`corral_spans_suppressed_total{corral_op="get",reason="budget"} > 0`,
 	`target_info{service_name="corral-backends"}`,
 }
 

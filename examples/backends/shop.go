@@ -14,18 +14,20 @@ import (
 // A shop packs orders. Of each batch one order is heavy, and one is lost.
 type shop struct {
 	packing metric.Float64Histogram
+	scales  *csync.CapacityLimiter
 }
 
 func newShop(meter metric.Meter) (*shop, error) {
 	packing, err := meter.Float64Histogram("shop.packing.duration", metric.WithUnit("s"),
 		metric.WithDescription("How long it took to pack an order."),
 		metric.WithExplicitBucketBoundaries(.001, .005, .01, .025, .05, .1, .25, .5, 1))
-	return &shop{packing}, err
+	return &shop{packing, csync.NewCapacityLimiter(scales, csync.Name("scales"))}, err
 }
 
 const (
 	batchSize = 20
 	packers   = 3
+	scales    = 2                     // an order needs one, so a packer may have to wait for it
 	pause     = 20 * time.Millisecond // between batches
 
 	light    = time.Millisecond
@@ -87,6 +89,10 @@ func (s *shop) pack(ctx context.Context, orders *csync.Queue[int]) error {
 // packOne is where a metric of the application's own is recorded. Given the
 // task's ctx, its exemplars lead to the span of the task.
 func (s *shop) packOne(ctx context.Context, order int) (err error) {
+	if err = s.scales.Acquire(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.scales.Release(ctx)) }()
 	began := time.Now()
 	switch order {
 	case batchSize / 2:

@@ -51,7 +51,8 @@ func newTelemetry(ctx context.Context, otlp string) (*telemetry, error) {
 	}
 	t.spans = sdktrace.NewTracerProvider(opts...)
 
-	t.corral, err = otelx.New(otelx.WithTracerProvider(t.spans), otelx.WithMeterProvider(t.metrics))
+	// A small budget: the quick operations of a task share a span from the fifth on.
+	t.corral, err = otelx.New(otelx.WithTracerProvider(t.spans), otelx.WithMeterProvider(t.metrics), otelx.WithLeafBudget(4))
 	if err != nil {
 		return nil, errors.Join(err, t.close())
 	}
