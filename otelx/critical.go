@@ -153,12 +153,7 @@ func (t *Track) appendPath(attrs []attribute.KeyValue, scope string, opened, end
 	if len(w.steps) == 0 {
 		return attrs
 	}
-	few := fewer(w.steps)
-	texts := make([]string, len(few))
-	for i, s := range few {
-		texts[i] = s.String()
-	}
-	attrs = append(attrs, attrCriticalPath.StringSlice(texts))
+	attrs = append(attrs, attrCriticalPath.StringSlice(textsOf(fewer(w.steps))))
 	if name := longestOf(w.steps); name != "" {
 		attrs = append(attrs, attrCriticalTask.String(clip(name)))
 	}
@@ -171,12 +166,27 @@ func appendAlone(attrs []attribute.KeyValue, scope string, took time.Duration) [
 		return attrs
 	}
 	only := step{name: scope, took: int64(took)}
-	return append(attrs, attrCriticalPath.StringSlice([]string{only.String()}), attrCriticalTask.String(clip(scope)))
+	return append(attrs, attrCriticalPath.StringSlice(textsOf([]step{only})), attrCriticalTask.String(clip(scope)))
 }
 
-// String is the entry as it is reported: seconds, to the nanosecond.
-func (s step) String() string {
-	text := make([]byte, 0, 64)
+// textsOf returns the entries as they are reported, all parts of one string.
+func textsOf(steps []step) []string {
+	all := make([]byte, 0, 256)
+	var ends [maxPath]int
+	for i, s := range steps {
+		all = s.append(all)
+		ends[i] = len(all)
+	}
+	text, from := string(all), 0
+	texts := make([]string, len(steps))
+	for i := range steps {
+		texts[i], from = text[from:ends[i]], ends[i]
+	}
+	return texts
+}
+
+// append appends the entry as it is reported: seconds, to the nanosecond.
+func (s step) append(text []byte) []byte {
 	text = append(append(text, clip(s.name)...), '=')
 	text = strconv.AppendInt(text, s.took/1e9, 10)
 	text = append(text, '.')
@@ -184,7 +194,7 @@ func (s step) String() string {
 	for digit := int64(1e8); digit > 0; digit /= 10 {
 		text = append(text, byte('0'+frac/digit%10))
 	}
-	return string(text)
+	return text
 }
 
 // walk lists the steps from a scope's opening to its end. They are contiguous:
@@ -198,7 +208,7 @@ type walk struct {
 
 // back walks the chain back, and leaves the steps in order of time.
 func (w *walk) back(c *chain, since int64) {
-	w.steps = make([]step, 0, maxPath)
+	w.steps = make([]step, 0, 4)
 	w.add(w.body, since)
 	for ; c != nil && w.end > w.opened; c = c.before {
 		if c.to < w.end {

@@ -119,11 +119,11 @@ func (t *Track) Waited(kind, name string, start, now time.Time) (from *Origin) {
 	t.release = Release{}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	object := t.sumLocked(kind, name, now.Sub(start))
+	t.sumLocked(kind, name, now.Sub(start))
 	if r.at != 0 {
 		t.led, t.since = r, r.at
 	} else if kind != "sleep" {
-		t.unknownLocked(object, start.UnixNano(), now.UnixNano())
+		t.unknownLocked(objectOf(kind, name), start.UnixNano(), now.UnixNano())
 	}
 	return r.from
 }
@@ -167,7 +167,6 @@ func (t *Track) spent(budget int32) bool {
 // reported as longest is never too short.
 type waitSum struct {
 	kind, name string
-	object     string // both
 	sum        time.Duration
 }
 
@@ -176,30 +175,32 @@ const (
 	topSums = 3
 )
 
-// sumLocked counts a wait, and returns what it was for as one name.
-func (t *Track) sumLocked(kind, name string, d time.Duration) (object string) {
+func (t *Track) sumLocked(kind, name string, d time.Duration) {
 	t.waited += d
 	least := -1
 	for i := range t.top {
 		w := &t.top[i]
 		if w.kind == kind && w.name == name {
 			w.sum += d
-			return w.object
+			return
 		}
 		if least < 0 || w.sum < t.top[least].sum {
 			least = i
 		}
 	}
-	object = kind
-	if name != "" {
-		object += " " + name
-	}
 	if len(t.top) < maxSums {
-		t.top = append(t.top, waitSum{kind, name, object, d})
-		return object
+		t.top = append(t.top, waitSum{kind, name, d})
+		return
 	}
-	t.top[least] = waitSum{kind, name, object, t.top[least].sum + d}
-	return object
+	t.top[least] = waitSum{kind, name, t.top[least].sum + d}
+}
+
+// objectOf is how what was waited for is reported.
+func objectOf(kind, name string) string {
+	if name == "" {
+		return kind
+	}
+	return kind + " " + name
 }
 
 // appendWaits appends what a task's span tells of its waits.
@@ -219,7 +220,7 @@ func (t *Track) appendWaits(attrs []attribute.KeyValue) []attribute.KeyValue {
 	var texts []string
 	for _, w := range top[:min(topSums, len(top))] {
 		if w.sum >= time.Millisecond/2 { // or it would read 0.000
-			texts = append(texts, clip(w.object)+"="+strconv.FormatFloat(w.sum.Seconds(), 'f', 3, 64))
+			texts = append(texts, clip(objectOf(w.kind, w.name))+"="+strconv.FormatFloat(w.sum.Seconds(), 'f', 3, 64))
 		}
 	}
 	if len(texts) > 0 {
