@@ -215,3 +215,17 @@ func BenchmarkQuiet(b *testing.B) {
 		b.Run("scope/"+row.name, func(b *testing.B) { scopes(b, row.ctx) })
 	}
 }
+
+// BenchmarkName is what it costs to name a task after its function, as its span
+// and its metrics do.
+func BenchmarkName(b *testing.B) {
+	b.ReportAllocs()
+	_ = scope.Run(context.Background(), func(ctx context.Context) error {
+		c := scope.Go(ctx, fails(nil))
+		<-c.Done()
+		for b.Loop() {
+			_ = c.Name()
+		}
+		return nil
+	})
+}

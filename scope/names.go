@@ -14,9 +14,18 @@ import (
 // lastID numbers scopes and tasks; 0 is never used.
 var lastID atomic.Uint64
 
-// derived caches names by code pointer. It grows with the program's code, not
-// with its run.
-var derived sync.Map // uintptr → string
+// derived caches names by code pointer, and recent those that were asked for
+// last, since a map takes longer than a task should spend on its name. It grows
+// with the program's code, not with its run.
+var (
+	derived sync.Map // uintptr → *derivedName
+	recent  [256]atomic.Pointer[derivedName]
+)
+
+type derivedName struct {
+	fn   uintptr
+	name string
+}
 
 // codeOf returns the code pointer of a function.
 func codeOf(fn any) uintptr { return reflect.ValueOf(fn).Pointer() }
@@ -24,19 +33,29 @@ func codeOf(fn any) uintptr { return reflect.ValueOf(fn).Pointer() }
 // nameOf derives a name from a function: its name without the package, and
 // without what the compiler adds to generic functions and method values (R48).
 func nameOf(fn uintptr) string {
-	if name, ok := derived.Load(fn); ok {
-		return name.(string)
+	slot := &recent[fn>>5%uintptr(len(recent))]
+	if d := slot.Load(); d != nil && d.fn == fn {
+		return d.name
 	}
-	name := ""
-	if f := runtime.FuncForPC(fn); f != nil {
-		name = f.Name()
-		name = name[strings.LastIndexByte(name, '/')+1:]
-		name = name[strings.IndexByte(name, '.')+1:]
-		name = strings.TrimSuffix(name, "-fm")
-		name = strings.NewReplacer("[...]", "", "(*", "", ")", "", "/", "_").Replace(name)
+	d, ok := derived.Load(fn)
+	if !ok {
+		d, _ = derived.LoadOrStore(fn, &derivedName{fn, nameFrom(fn)})
 	}
-	derived.Store(fn, name)
-	return name
+	known := d.(*derivedName)
+	slot.Store(known)
+	return known.name
+}
+
+func nameFrom(fn uintptr) string {
+	f := runtime.FuncForPC(fn)
+	if f == nil {
+		return ""
+	}
+	name := f.Name()
+	name = name[strings.LastIndexByte(name, '/')+1:]
+	name = name[strings.IndexByte(name, '.')+1:]
+	name = strings.TrimSuffix(name, "-fm")
+	return strings.NewReplacer("[...]", "", "(*", "", ")", "", "/", "_").Replace(name)
 }
 
 // A path of more than pathHead+pathTail names shows that many of its first and
