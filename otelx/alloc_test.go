@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/otelx"
@@ -202,4 +204,61 @@ func TestMergedLeafAllocatesNothing(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, 2, len(r.named("put q"))+len(r.named("get q")))
+}
+
+// What is recorded costs no more allocations than the same made by hand: of the
+// options of a leaf, only its times are made for it alone.
+func TestLeavesAllocateNoMoreThanByHand(t *testing.T) {
+	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}))
+	h := &hand{Tracer: tp.Tracer("by hand")}
+	inst, err := otelx.New(otelx.WithTracerProvider(tp), otelx.WithLeafBudget(1<<30))
+	require.NoError(t, err)
+	_ = scope.Run(otelx.NewContext(context.Background(), inst), func(ctx context.Context) error {
+		c, q := make(chan item, 8), csync.NewQueue[int](8, csync.Name("q"))
+		byHand := testing.AllocsPerRun(200, func() { h.putThenTell(ctx, c); h.getThenTell(ctx, c) })
+		ours := testing.AllocsPerRun(200, func() { _ = q.Put(ctx, 1); _, _ = q.Get(ctx) })
+		require.LessOrEqual(t, ours, byHand)
+
+		untold := otelx.NewContext(ctx, off(t))
+		nop := fails(nil)
+		scopeByHand := testing.AllocsPerRun(200, func() {
+			_ = h.scope(untold, func(ctx context.Context) error { return scope.Run(ctx, nop, scope.Name("s")) })
+		})
+		require.LessOrEqual(t, testing.AllocsPerRun(200, func() { _ = scope.Run(ctx, nop, scope.Name("s")) }), scopeByHand)
+		return nil
+	})
+}
+
+// off is an Instrumentation that makes no span.
+func off(t testing.TB) *otelx.Instrumentation {
+	inst, err := otelx.New(otelx.WithLevel(otelx.LevelOff))
+	require.NoError(t, err)
+	return inst
+}
+
+// A context of ours answers for its span without a walk, whoever has spawned the
+// task; one that has another span on top answers with that.
+func TestContextsAnswerForTheirSpan(t *testing.T) {
+	ctx, r := record(t, false)
+	require.Equal(t, trace.SpanFromContext(trace.ContextWithSpan(ctx, noop.Span{})), trace.SpanFromContext(context.WithValue(ctx, otelx.SpanKey, noop.Span{})))
+	check := func(ctx context.Context, name string) {
+		want := r.contexts[name]
+		require.True(t, want.IsValid())
+		require.Equal(t, want, trace.SpanContextFromContext(ctx))
+		require.Zero(t, testing.AllocsPerRun(100, func() { trace.SpanFromContext(ctx) }))
+		mine := trace.ContextWithSpan(ctx, noop.Span{})
+		require.Equal(t, noop.Span{}, trace.SpanFromContext(mine))
+	}
+	_ = scope.Run(ctx, func(ctx context.Context) error {
+		check(ctx, "scope outer")
+		type key struct{}
+		return scope.Go(context.WithValue(ctx, key{}, 1), func(ctx context.Context) error {
+			check(ctx, "task t")
+			require.Equal(t, 1, ctx.Value(key{}))
+			return scope.Run(ctx, func(ctx context.Context) error {
+				check(ctx, "scope inner")
+				return nil
+			}, scope.Name("inner"))
+		}, scope.Name("t")).Wait(ctx)
+	}, scope.Name("outer"))
 }

@@ -45,11 +45,9 @@ func recorded(b *testing.B, metrics bool) (ctx, silent context.Context, h *hand)
 	}
 	inst, err := otelx.New(opts...)
 	require.NoError(b, err)
-	none, err := otelx.New(otelx.WithLevel(otelx.LevelOff))
-	require.NoError(b, err)
 	ctx, span := tp.Tracer("x").Start(context.Background(), "request")
 	b.Cleanup(func() { span.End() })
-	return otelx.NewContext(ctx, inst), otelx.NewContext(ctx, none), h
+	return otelx.NewContext(ctx, inst), otelx.NewContext(ctx, off(b)), h
 }
 
 // twice runs a benchmark with spans alone, and with spans and metrics.
@@ -199,14 +197,12 @@ func BenchmarkMetrics(b *testing.B) {
 // (LevelOff and no meter is as near as one can come), without an SDK, and below
 // a parent that is not sampled.
 func BenchmarkQuiet(b *testing.B) {
-	none, err := otelx.New(otelx.WithLevel(otelx.LevelOff))
-	require.NoError(b, err)
 	all := quiet(b)
 	for _, row := range []struct {
 		name string
 		ctx  context.Context
 	}{
-		{"left out", otelx.NewContext(context.Background(), none)},
+		{"left out", otelx.NewContext(context.Background(), off(b))},
 		{"no SDK", all["no SDK"]},
 		{"unsampled", all["unsampled"]},
 	} {
