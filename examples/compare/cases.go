@@ -65,12 +65,14 @@ func cases() []group {
 				{"conc.WaitGroup", concJoin},
 				{"conc/pool", poolJoin},
 				{"bare, spans by hand", bareSpans},
+				{"corral, spans by hand", corralSpans},
 			}, everyWay("corral", corralJoin)...),
 			[]target{
 				{peer: "corral/off", of: "errgroup", most: 1.2, n: 1},
 				{peer: "corral/off", of: "errgroup", most: 1.1, least: 100},
 				{peer: "corral/unsampled", of: "corral/off", most: 1.25},
 				{peer: "corral/sampled", of: "bare, spans by hand", most: 1.1},
+				{peer: "corral/sampled", of: "corral, spans by hand", most: 1.1},
 			},
 		},
 		{

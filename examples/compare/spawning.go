@@ -4,12 +4,9 @@ import (
 	"context"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/sourcegraph/conc"
 	"github.com/sourcegraph/conc/pool"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/corral-go/corral/scope"
@@ -111,34 +108,6 @@ func concJoin(l loop, n int) {
 			wg.Go(func() { _ = nothing(ctx) })
 		}
 		wg.Wait()
-	}
-}
-
-// bareSpans writes by hand the spans that Corral would, with as many attributes:
-// one for the whole, one for each goroutine.
-func bareSpans(l loop, n int) {
-	ctx, end := sampled.begin()
-	defer end()
-	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer("compare")
-	for l.Loop() {
-		ctx, span := tracer.Start(ctx, "scope join", trace.WithAttributes(
-			attribute.String("scope.name", "join"), attribute.String("scope.path", "join")))
-		var wg sync.WaitGroup
-		for i := range n {
-			wg.Add(1)
-			spawned := time.Now()
-			go func() {
-				defer wg.Done()
-				ctx, span := tracer.Start(ctx, "task nothing", trace.WithAttributes(
-					attribute.String("scope.path", "join"), attribute.String("task.name", "nothing"), attribute.Int("task.id", i),
-					attribute.Float64("task.schedule_delay", time.Since(spawned).Seconds())))
-				defer span.End()
-				_ = nothing(ctx)
-				span.SetAttributes(attribute.String("task.result", "success"))
-			}()
-		}
-		wg.Wait()
-		span.End()
 	}
 }
 
