@@ -24,7 +24,7 @@ type Track struct {
 	Spawner trace.SpanContext
 
 	// Of who claims the strand's waiter, from the claim to the wake-up, and
-	// then of the strand itself: see package park.
+	// then of who waited with it, until it is given back: see package park.
 	release Release
 
 	mu     sync.Mutex // guards the rest; taken last of all, for a few instructions
@@ -109,14 +109,21 @@ func (t *Track) Released(r Release) {
 	}
 }
 
-// Waited is called by the strand itself after a wait from start to now. What it
-// waited for was released by somebody known, and then its progress depended on
-// what that depended on; or it was not, and the wait counts by its own name. A
-// sleep counts for who sleeps. It returns the span of who released it, if that
-// is known.
-func (t *Track) Waited(kind, name string, start, now time.Time) (from *Origin) {
-	r := t.release
-	t.release = Release{}
+// TakeRelease returns what [Track.Released] has left, once. It is called by who
+// has waited, before the strand's waiter is given back.
+func (t *Track) TakeRelease() (r Release) {
+	if t != nil {
+		r, t.release = t.release, Release{}
+	}
+	return r
+}
+
+// Waited is called by who has waited, from start to now, with the release that
+// ended it. What it waited for was released by somebody known, and then its
+// progress depended on what that depended on; or it was not, and the wait counts
+// by its own name. A sleep counts for who sleeps. It returns the span of who
+// released it, if that is known.
+func (t *Track) Waited(r Release, kind, name string, start, now time.Time) (from *Origin) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sumLocked(kind, name, now.Sub(start))

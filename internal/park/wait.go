@@ -60,11 +60,11 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 	if ctx == nil || ctx.Err() == nil || !w.claim(canceled) {
 		w.park(watched, d)
 	}
-	phase := finish(s, w)
+	phase, release := finish(s, w)
 	woken(ctx)
 	now := time.Now()
 	blocked = now.Sub(start)
-	from = account(s, what, start, now)
+	from = account(s, release, what, start, now)
 	if phase == served {
 		return blocked, from, nil
 	}
@@ -97,10 +97,10 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	if ctx.Err() == nil || !w.claim(canceled) {
 		w.park(watched, d)
 	}
-	phase := finish(s, w)
+	phase, release := finish(s, w)
 	woken(ctx)
 	if s != nil && s.Track() != nil {
-		account(s, what, start, time.Now())
+		account(s, release, what, start, time.Now())
 	}
 	if phase == rang {
 		return nil
@@ -109,7 +109,7 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 }
 
 // account notes a wait that is over on the strand's track, if it is traced.
-func account(s *Strand, what Awaited, start, now time.Time) (from *otelx.Origin) {
+func account(s *Strand, r otelx.Release, what Awaited, start, now time.Time) (from *otelx.Origin) {
 	if s == nil {
 		return nil
 	}
@@ -118,7 +118,7 @@ func account(s *Strand, what Awaited, start, now time.Time) (from *otelx.Origin)
 		return nil
 	}
 	kind, name := labelOf(what)
-	return t.Waited(kind, name, start, now)
+	return t.Waited(r, kind, name, start, now)
 }
 
 // parking is where a wait stands in line and does not wait yet, and woken where
@@ -165,12 +165,15 @@ func watch(ctx context.Context, p *Place, s *Strand) (watched context.Context, g
 	}
 }
 
-// finish clears the mark, gives the waiter back, and says how the wait ended.
-func finish(s *Strand, w *Waiter) (phase uint64) {
+// finish clears the mark, gives the waiter back, and says how the wait ended,
+// and what led to that. From then on another goroutine that uses the same ctx
+// may wait with it, and be released in turn.
+func finish(s *Strand, w *Waiter) (phase uint64, r otelx.Release) {
 	if s != nil {
 		s.mark(nil, nil, time.Time{})
+		r = s.Track().TakeRelease()
 	}
-	return w.release()
+	return w.release(), r
 }
 
 // MarkOnly shows the caller of ctx in the live tree as waiting for what, until
