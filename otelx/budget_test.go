@@ -125,6 +125,7 @@ func TestCompositeTimes(t *testing.T) {
 	track := otelx.NewTrack("t", time.Now(), otelx.Release{})
 	begin := time.Now()
 	leaf := func(at, took time.Duration) {
+		tr.Begin(ctx)
 		tr.Leaf(ctx, &otelx.Leaf{
 			Kind: "put", Name: "q", Start: begin.Add(at), End: begin.Add(at + took), In: span, Track: track, WasBlocked: took > 2,
 		})
@@ -171,6 +172,7 @@ func TestWhatIsNotMerged(t *testing.T) {
 	require.True(t, span.Seal().IsZero(), "once")
 	_, open := span.Within()
 	require.False(t, open)
+	tr.Begin(ctx)
 	tr.Leaf(ctx, &otelx.Leaf{Kind: "put", Name: "late", Start: time.Now(), In: span})
 	span.End(otelx.Outcome{})
 	require.False(t, r.one("put late").Parent().IsValid())

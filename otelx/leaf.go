@@ -47,6 +47,9 @@ func (t *Tracer) Leaf(ctx context.Context, l *Leaf) {
 	}
 	if t.level == LevelBlocking && !l.WasBlocked && l.Err == nil {
 		l.Meter.suppress(ctx, l.Kind, "level", 1)
+		if t.ledger != nil {
+			t.ledger.LeaveOutOperation(ctx)
+		}
 		return
 	}
 	in := l.In

@@ -21,7 +21,9 @@ import (
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
@@ -105,6 +107,15 @@ func workload(ctx context.Context) string {
 	return b.String()
 }
 
+// sound returns a provider, and what holds its traces to the invariants.
+func sound(t *testing.T, opts ...sdktrace.TracerProviderOption) (trace.TracerProvider, func()) {
+	c := invariant.New()
+	if len(opts) > 0 {
+		c.DoNotCount() // they are samplers
+	}
+	return c.Provider(opts...), func() { require.Empty(t, invariant.Text(c.Broken())) }
+}
+
 // modes are the ways in which telemetry can be set up, or go wrong. Each makes
 // the options, and what is called at the end.
 var modes = map[string]func(t *testing.T) ([]otelx.Option, func()){
@@ -113,24 +124,18 @@ var modes = map[string]func(t *testing.T) ([]otelx.Option, func()){
 		return []otelx.Option{otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample())))}, func() {}
 	},
 	"ratio": func(t *testing.T) ([]otelx.Option, func()) {
-		r := &recording{t: t}
-		r.reset()
-		tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(.5))), sdktrace.WithSpanProcessor(r))
-		return []otelx.Option{otelx.WithTracerProvider(tp)}, r.check
+		tp, check := sound(t, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(.5))))
+		return []otelx.Option{otelx.WithTracerProvider(tp)}, check
 	},
 	"always": func(t *testing.T) ([]otelx.Option, func()) {
-		r := &recording{t: t}
-		r.reset()
-		tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r))
+		tp, check := sound(t)
 		mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
 		lp := sdklog.NewLoggerProvider(sdklog.WithProcessor(new(logs)))
-		return []otelx.Option{otelx.WithTracerProvider(tp), otelx.WithMeterProvider(mp), otelx.WithLoggerProvider(lp)}, r.check
+		return []otelx.Option{otelx.WithTracerProvider(tp), otelx.WithMeterProvider(mp), otelx.WithLoggerProvider(lp)}, check
 	},
 	"always, small budget": func(t *testing.T) ([]otelx.Option, func()) {
-		r := &recording{t: t}
-		r.reset()
-		tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r))
-		return []otelx.Option{otelx.WithTracerProvider(tp), otelx.WithLeafBudget(1)}, r.check
+		tp, check := sound(t)
+		return []otelx.Option{otelx.WithTracerProvider(tp), otelx.WithLeafBudget(1)}, check
 	},
 	"an exporter that blocks": func(*testing.T) ([]otelx.Option, func()) {
 		free := make(chan struct{})

@@ -17,6 +17,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -25,7 +26,8 @@ import (
 type recording struct {
 	t       testing.TB
 	begin   time.Time
-	tracers *sdktrace.TracerProvider
+	tracers *invariant.Provider
+	check   *invariant.Checker // nil: what is planted in the traces is not held against them
 	meters  *sdkmetric.MeterProvider
 	loggers *sdklog.LoggerProvider
 	reader  *sdkmetric.ManualReader
@@ -35,18 +37,16 @@ type recording struct {
 	started  map[trace.SpanID]string
 	contexts map[string]trace.SpanContext
 	ended    []sdktrace.ReadOnlySpan
-	ids      map[trace.SpanID]bool
-	broken   []string
 }
 
 // record returns a ctx that tells a recording, and the recording. With logs
 // false nobody collects those.
 func record(t testing.TB, withLogs bool, opts ...otelx.Option) (context.Context, *recording) {
 	t.Helper()
-	r := &recording{t: t, begin: time.Now(), logs: new(logs)}
+	r := &recording{t: t, begin: time.Now(), logs: new(logs), check: invariant.New()}
 	r.reset()
 	r.reader = sdkmetric.NewManualReader()
-	r.tracers = sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(r))
+	r.tracers = r.check.Provider(sdktrace.WithSpanProcessor(r))
 	r.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(r.reader))
 	opts = append([]otelx.Option{otelx.WithTracerProvider(r.tracers), otelx.WithMeterProvider(r.meters)}, opts...)
 	if withLogs {
@@ -55,12 +55,12 @@ func record(t testing.TB, withLogs bool, opts ...otelx.Option) (context.Context,
 	}
 	inst, err := otelx.New(opts...)
 	require.NoError(t, err)
-	t.Cleanup(r.check)
+	t.Cleanup(func() { require.Empty(t, invariant.Text(r.check.Broken()), "the trace is not sound") })
 	return otelx.NewContext(context.Background(), inst), r
 }
 
 func (r *recording) reset() {
-	r.started, r.contexts, r.ids = map[trace.SpanID]string{}, map[string]trace.SpanContext{}, map[trace.SpanID]bool{}
+	r.started, r.contexts = map[trace.SpanID]string{}, map[string]trace.SpanContext{}
 }
 
 func (r *recording) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
@@ -73,64 +73,11 @@ func (r *recording) OnStart(_ context.Context, s sdktrace.ReadWriteSpan) {
 func (r *recording) OnEnd(s sdktrace.ReadOnlySpan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	id := s.SpanContext().SpanID()
-	if r.ids[id] {
-		r.broken = append(r.broken, s.Name()+" ended twice")
-	}
-	r.ids[id] = true
 	r.ended = append(r.ended, s)
 }
 
 func (*recording) Shutdown(context.Context) error   { return nil }
 func (*recording) ForceFlush(context.Context) error { return nil }
-
-// kinds is the closed list of what span names begin with, for each
-// instrumentation scope.
-var kinds = map[string][]string{
-	otelx.ScopeName:    {"scope", "task", "future", "process", "shutdown"},
-	otelx.OpsScopeName: {"put", "get", "await", "acquire"},
-}
-
-// check holds the trace to R80, R81 and R82.
-func (r *recording) check() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	broken := slices.Clone(r.broken)
-	fail := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
-	byID := map[trace.SpanID]sdktrace.ReadOnlySpan{}
-	for _, s := range r.ended {
-		byID[s.SpanContext().SpanID()] = s
-	}
-	for id, name := range r.started {
-		if byID[id] == nil {
-			fail("%s has not ended", name)
-		}
-	}
-	for _, s := range r.ended {
-		if s.EndTime().Before(s.StartTime()) {
-			fail("%s ends before it starts", s.Name())
-		}
-		kind, _, _ := strings.Cut(s.Name(), " ")
-		if list, ours := kinds[s.InstrumentationScope().Name]; ours && !slices.Contains(list, kind) {
-			fail("%s is not of the closed list of %s", s.Name(), s.InstrumentationScope().Name)
-		}
-		if !s.Parent().IsValid() {
-			continue
-		}
-		p := byID[s.Parent().SpanID()]
-		switch {
-		case p == nil:
-			fail("%s has no recorded parent", s.Name())
-		case s.StartTime().Before(p.StartTime()), s.EndTime().After(p.EndTime()):
-			fail("%s [%v, %v] is not inside %s [%v, %v]", s.Name(), s.StartTime(), s.EndTime(), p.Name(), p.StartTime(), p.EndTime())
-		case p.InstrumentationScope().Name == otelx.OpsScopeName:
-			fail("leaf %s has a child: %s", p.Name(), s.Name())
-		}
-	}
-	if len(broken) > 0 {
-		r.t.Errorf("the trace is not sound:\n%s", strings.Join(broken, "\n"))
-	}
-}
 
 // operations returns, by kind, how many operations the spans stand for.
 func (r *recording) operations() map[string]int {

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
@@ -105,6 +106,18 @@ func everything(ctx context.Context) {
 	loop.Delay(ctx, time.Millisecond)
 	loop.Saturation(ctx, 1)
 	loop.Runnable(ctx, 1)
+}
+
+// What a trace is held to, elsewhere, is what the table has for spans.
+func TestInvariantsKnowTheAttributes(t *testing.T) {
+	var keys []string
+	for _, row := range otelx.AttributeRows() {
+		if row.On != "metrics" {
+			keys = append(keys, row.Key)
+		}
+	}
+	slices.Sort(keys)
+	require.Equal(t, keys, invariant.Attributes)
 }
 
 // The tables are complete and hold nothing else: every span, event, log event

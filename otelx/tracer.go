@@ -1,6 +1,7 @@
 package otelx
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,10 +19,25 @@ type Tracer struct {
 	code     bool
 	spans    trace.Tracer
 	leaves   trace.Tracer
+	ledger   ledger
 	broken   atomic.Bool // the provider has panicked
 
 	shapes   atomic.Pointer[map[shapeKey]*shape]
 	shapesMu sync.Mutex // taken to replace shapes
+}
+
+// A ledger is a provider that counts operations by itself, so that tests can
+// hold the leaf spans against something: see internal/invariant.
+type ledger interface {
+	BeginOperation(ctx context.Context)
+	LeaveOutOperation(ctx context.Context) // the level has no span for it
+}
+
+// Begin says that an operation begins in ctx which is to be told as a [Leaf].
+func (t *Tracer) Begin(ctx context.Context) {
+	if t.ledger != nil {
+		t.ledger.BeginOperation(ctx)
+	}
 }
 
 // newTracer builds a tracer; one that records nothing if the provider panics.
@@ -41,6 +57,7 @@ func (t *Tracer) open(tp trace.TracerProvider) {
 	defer t.rescue()
 	t.spans = tp.Tracer(ScopeName, trace.WithInstrumentationVersion(version))
 	t.leaves = tp.Tracer(OpsScopeName, trace.WithInstrumentationVersion(version))
+	t.ledger, _ = tp.(ledger)
 }
 
 // rescue is deferred around every call into the SDK. If that panics, it is

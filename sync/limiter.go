@@ -187,7 +187,7 @@ func (l *CapacityLimiter) tryAcquire(op *park.Op, borrower any) error {
 func (l *CapacityLimiter) Release(ctx context.Context) error {
 	mustHave(ctx, "CapacityLimiter.Release")
 	var op park.Op
-	op.BeginTry(ctx)
+	op.At(ctx)
 	return l.release(&op, borrowerOf(op.Place()))
 }
 

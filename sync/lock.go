@@ -109,7 +109,7 @@ func (l *Lock) release(ctx context.Context) error {
 		return nil
 	}
 	var op park.Op
-	op.BeginTry(ctx)
+	op.At(ctx)
 	l.enter()
 	if err := l.ownedLocked(by); err != nil {
 		l.exit()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/corral-go/corral/internal/invariant"
 )
 
 // Main runs the tests of a package and returns the exit code for os.Exit. If
@@ -19,9 +21,14 @@ import (
 // benchmarks (-bench) nothing is watched, and Main looks for goroutines and
 // scopes only.
 //
+// With CORRAL_TRACED set, the tests run with an SDK for traces and metrics that
+// is the global one and samples everything, and Main fails the run if a trace is
+// broken, in the sense of [Recorder]; it says in which test, if it can, and
+// prints the spans. What records with providers of its own is not concerned.
+//
 // What the tests of a package leave on purpose they have to end. A failed run
 // is not looked at: what a failed test leaves is no news.
-func Main(m *testing.M) int { return runMain(m.Run) }
+func Main(m *testing.M) int { return runMain(invariant.Suite(m).Run) }
 
 // benchmarking reports whether the run is to measure: then nothing is watched
 // that would cost time or memory.

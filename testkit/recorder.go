@@ -3,7 +3,6 @@ package testkit
 import (
 	"context"
 	"slices"
-	"sync"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -12,6 +11,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/otelx"
 )
 
@@ -20,20 +20,20 @@ import (
 // global is touched. Give its [Recorder.Context] to what is tested.
 //
 // When the test ends the Recorder checks every trace and fails the test if one
-// is broken: each span has ended, inside the time of its parent and before it;
-// each parent was recorded; single operations (leaf spans) have no children.
+// is broken: each span has ended, exactly once, inside the time of its parent and
+// before it; each parent was recorded; single operations (leaf spans) have no
+// children, and there is one for each operation that began, or one that counts
+// it; the names of Corral's own spans, attributes and events are those it has.
 //
 // All methods may be called from any goroutine.
 type Recorder struct {
 	t       testing.TB
 	inst    *otelx.Instrumentation
 	spans   *spanLog
+	check   *invariant.Checker
 	metrics metric.Reader
 	logs    *logLog
 	virtual bool // made in a synctest bubble: times are exact
-
-	mu      sync.Mutex // guards outside
-	outside map[trace.SpanID]bool
 }
 
 // NewRecorder returns a recorder for the test. opts shape what is recorded
@@ -42,9 +42,9 @@ func NewRecorder(t testing.TB, opts ...otelx.Option) *Recorder {
 	t.Helper()
 	r := &Recorder{
 		t: t, spans: newSpanLog(), metrics: metric.NewManualReader(), logs: new(logLog),
-		virtual: inBubble(), outside: map[trace.SpanID]bool{},
+		check: invariant.New(), virtual: inBubble(),
 	}
-	tp := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithSpanProcessor(r.spans))
+	tp := r.check.Provider(sdktrace.WithSpanProcessor(r.spans))
 	mp := metric.NewMeterProvider(metric.WithReader(r.metrics))
 	lp := sdklog.NewLoggerProvider(sdklog.WithProcessor(r.logs))
 	inst, err := otelx.New(append(slices.Clone(opts), providers(tp, mp, lp)...)...)
@@ -54,7 +54,7 @@ func NewRecorder(t testing.TB, opts ...otelx.Option) *Recorder {
 	r.inst = inst
 	t.Cleanup(func() {
 		t.Helper()
-		if broken := r.broken(); broken != "" {
+		if broken := invariant.Text(r.check.Broken()); broken != "" {
 			t.Errorf("testkit: the trace of the test is broken\n\n%s\n\nthe spans that have ended:\n%s", broken, indent(r.Tree()))
 		}
 		ctx := context.Background()
@@ -72,9 +72,7 @@ func (r *Recorder) Context(ctx context.Context) context.Context {
 		panic("testkit: Recorder.Context with a nil ctx: pass t.Context()")
 	}
 	if around := trace.SpanContextFromContext(ctx); around.IsValid() {
-		r.mu.Lock()
-		r.outside[around.SpanID()] = true
-		r.mu.Unlock()
+		r.check.Outside(around)
 	}
 	return otelx.NewContext(ctx, r.inst)
 }

@@ -72,7 +72,7 @@ func (k *contest[T]) body(ctx context.Context) error {
 		spawn(ctx, &c.child, c, reflect.ValueOf(c.fn).Pointer(), nil)
 	}
 	var op park.Op
-	canceled := op.Begin(ctx)
+	canceled := op.BeginUntold(ctx)
 	if canceled == nil {
 		canceled = k.over.Await(&op, k)
 	}

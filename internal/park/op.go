@@ -15,6 +15,9 @@ import (
 //	err := op.Begin(ctx)
 //	if err == nil { … lock; if it can be done at once, do it; else err = op.Wait(…) }
 //	if op.Traced() { op.End(leaf, err) }
+//
+// One that has begun ends, also if it fails: operations are counted at both ends
+// (see internal/invariant).
 type Op struct {
 	ctx     context.Context
 	place   *Place
@@ -31,6 +34,18 @@ type Op struct {
 // ctx, and then nothing may be done (R2).
 func (op *Op) Begin(ctx context.Context) error {
 	op.BeginTry(ctx)
+	return op.enter(ctx)
+}
+
+// BeginUntold is [Op.Begin] for what has no leaf span, because another span
+// covers it, and only it: the waits are measured, and there is no End.
+func (op *Op) BeginUntold(ctx context.Context) error {
+	op.begin(ctx)
+	op.tracer = nil
+	return op.enter(ctx)
+}
+
+func (op *Op) enter(ctx context.Context) error {
 	if err := Enter(ctx); err != nil {
 		return err
 	}
@@ -49,6 +64,13 @@ func Quick(ctx context.Context) (p *Place, ok bool) {
 // BeginTry starts an operation that never blocks and does not care for
 // cancellation: its ctx only places the span.
 func (op *Op) BeginTry(ctx context.Context) {
+	op.begin(ctx)
+	if op.tracer != nil {
+		op.tracer.Begin(ctx)
+	}
+}
+
+func (op *Op) begin(ctx context.Context) {
 	p := PlaceOf(ctx)
 	op.ctx, op.place = ctx, p
 	var tracer *otelx.Tracer
@@ -72,6 +94,9 @@ func (op *Op) BeginTry(ctx context.Context) {
 		op.start = time.Now()
 	}
 }
+
+// At places what is not told, a release: it may wake somebody.
+func (op *Op) At(ctx context.Context) { op.ctx, op.place = ctx, PlaceOf(ctx) }
 
 // Wait is [Wait] for this operation.
 func (op *Op) Wait(mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
