@@ -71,6 +71,12 @@ func (c *Condition) WaitFor(ctx context.Context, pred func() bool) error {
 	var op park.Op
 	err := op.Begin(ctx)
 	if err == nil {
+		err = errNoReturn
+		defer func() {
+			if err == errNoReturn && op.Traced() { //nolint:errorlint // our own value
+				endAcquire(&op, c, c.name, err)
+			}
+		}()
 		err = c.waitFor(ctx, &op, pred)
 	}
 	if op.Traced() {

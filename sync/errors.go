@@ -41,6 +41,10 @@ var (
 	ErrBrokenBarrier error = &sentinel{text: "sync: barrier is broken", word: "broken_barrier"}
 )
 
+// errNoReturn is how an operation ends, in the trace, in which a function of the
+// caller's has panicked, or ended the goroutine: nobody else hears of it.
+var errNoReturn error = &sentinel{text: "sync: a function of the caller's did not return", word: "panic"}
+
 type sentinel struct {
 	text, word string
 	is         error

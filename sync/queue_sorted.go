@@ -63,12 +63,17 @@ func (q *Queue[T]) noteLocked() *take[T] {
 	return t
 }
 
-// settleLocked settles a take, or else gives it up.
+// settleLocked settles a take, or else gives it up and records the get, of which
+// its caller will not hear (R82).
 func (q *Queue[T]) settleLocked(op *park.Op, t *take[T]) {
 	over := false
 	defer func() {
-		if !over {
-			q.giveUp(op, t)
+		if over {
+			return
+		}
+		q.giveUp(op, t)
+		if op.Traced() {
+			q.end(op, "get", park.Origin{}, errNoReturn)
 		}
 	}()
 	q.findLocked(t)

@@ -2,7 +2,6 @@ package sync_test
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,61 +10,52 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/codes"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.opentelemetry.io/otel/trace"
 
-	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // spansOf prints the spans of body, sorted: parent > name, what they say of
-// blocking, result, error and cancellation, status, links.
-func spansOf(t *testing.T, body func(ctx context.Context)) []string {
+// blocking, error, cancellation and queue, status, links.
+func spansOf(t *testing.T, body func(ctx context.Context)) (lines []string) {
 	t.Helper()
-	rec := tracetest.NewSpanRecorder()
-	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))))
-	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) {
-		_ = scope.Run(otelx.NewContext(background, inst), func(ctx context.Context) error {
+		r := testkit.NewRecorder(t)
+		_ = scope.Run(r.Context(background), func(ctx context.Context) error {
 			body(ctx)
 			return nil
 		}, scope.Name("main"), scope.PanicsAsErrors())
+		for _, s := range r.Spans() {
+			lines = append(lines, spanLine(s))
+		}
 	})
-	require.Len(t, rec.Ended(), len(rec.Started()), "not every span has ended") // R82
-	spans := map[trace.SpanID]sdktrace.ReadOnlySpan{}
-	for _, s := range rec.Ended() {
-		spans[s.SpanContext().SpanID()] = s
-	}
-	var lines []string
-	for _, s := range rec.Ended() {
-		line := s.Name()
-		if p, ok := spans[s.Parent().SpanID()]; ok {
-			line = p.Name() + " > " + line
-			require.False(t, s.StartTime().Before(p.StartTime()) || s.EndTime().After(p.EndTime()), "%s lies outside its parent (R81)", s.Name())
-		}
-		for _, kv := range s.Attributes() {
-			switch kv.Key {
-			case "corral.op.blocked":
-				if kv.Value.AsBool() {
-					line += " blocked"
-				}
-			case "error.type", "corral.cancel.kind", "corral.queue.name":
-				line += " " + kv.Value.AsString()
-			}
-		}
-		if s.Status().Code != codes.Unset {
-			line += fmt.Sprintf(" [%s]", s.Status().Code)
-		}
-		for _, l := range s.Links() {
-			line += " → " + spans[l.SpanContext.SpanID()].Name()
-		}
-		lines = append(lines, line)
-	}
 	slices.Sort(lines)
 	return lines
+}
+
+func spanLine(s testkit.Span) string {
+	line := s.Name
+	if s.Parent != "" {
+		line = s.Parent + " > " + line
+	}
+	for _, kv := range s.Attributes {
+		switch kv.Key {
+		case "corral.op.blocked":
+			if kv.Value.AsBool() {
+				line += " blocked"
+			}
+		case "error.type", "corral.cancel.kind", "corral.queue.name":
+			line += " " + kv.Value.AsString()
+		}
+	}
+	if s.Status != "Unset" {
+		line += " [" + s.Status + "]"
+	}
+	for _, l := range s.Links {
+		line += " → " + l
+	}
+	return line
 }
 
 // of returns the lines with that word.
@@ -85,6 +75,30 @@ func withoutLinks(lines []string) (plain []string) {
 	}
 	slices.Sort(plain)
 	return plain
+}
+
+// R80, R82: an operation in which a function of the caller's panics, or ends the
+// goroutine, is told all the same.
+func TestSpansWithoutReturn(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("oh") }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			lines := spansOf(t, func(ctx context.Context) {
+				q := csync.NewPriorityQueue(0, func(int, int) bool { end(); return false }, csync.Name("q"))
+				_, _ = q.Put(ctx, 1), q.Put(ctx, 2)
+				scope.Go(ctx, func(ctx context.Context) error { _, _ = q.Get(ctx); return nil }, scope.Name("getter"))
+			})
+			require.Equal(t, []string{"task getter > get q q panic [Error]"}, withoutLinks(of(lines, "get q")))
+			lines = spansOf(t, func(ctx context.Context) {
+				l := csync.NewLock()
+				c := csync.NewCondition(l, csync.Name("c"))
+				scope.Go(ctx, func(ctx context.Context) error {
+					_ = l.Acquire(ctx)
+					return c.WaitFor(ctx, func() bool { end(); return false })
+				}, scope.Name("waiter"))
+			})
+			require.Equal(t, []string{"task waiter > acquire c panic [Error]"}, withoutLinks(of(lines, "acquire c")))
+		})
+	}
 }
 
 // R80: each operation has a leaf of its own; one that had to wait says so, what

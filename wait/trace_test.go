@@ -2,7 +2,6 @@ package wait_test
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,51 +9,35 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
-	"go.opentelemetry.io/otel/trace"
 
-	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
-// spansOf prints the spans of f, sorted: parent > name, result, cancel kind,
-// status, links.
+// spansOf prints the spans of f, sorted: parent > name, result, cancel kind and
+// who asked for it, status, links.
 func spansOf(t *testing.T, f func(ctx context.Context)) string {
 	t.Helper()
-	rec := tracetest.NewSpanRecorder()
-	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))))
-	require.NoError(t, err)
-	f(otelx.NewContext(bg, inst))
-
-	require.Len(t, rec.Ended(), len(rec.Started()), "not every span has ended")
-	spans := map[trace.SpanID]sdktrace.ReadOnlySpan{}
-	for _, s := range rec.Ended() {
-		spans[s.SpanContext().SpanID()] = s
-	}
+	r := testkit.NewRecorder(t)
+	f(r.Context(bg))
 	var lines []string
-	for _, s := range rec.Ended() {
-		line := s.Name()
-		if p, ok := spans[s.Parent().SpanID()]; ok {
-			line = p.Name() + " > " + line
-			require.False(t, s.EndTime().After(p.EndTime()), "%s ends after its parent (R81)", s.Name())
+	for _, s := range r.Spans() {
+		line := s.Name
+		if s.Parent != "" {
+			line = s.Parent + " > " + line
 		}
-		for _, key := range []attribute.Key{"corral.task.result", "corral.cancel.kind", "corral.cancel.task"} {
-			for _, kv := range s.Attributes() {
-				if kv.Key == key && kv.Value.String() != "" {
-					line += " " + kv.Value.String()
-				}
+		for _, key := range []string{"corral.task.result", "corral.cancel.kind", "corral.cancel.task"} {
+			if v := s.Attr(key); v != "" {
+				line += " " + v
 			}
 		}
-		if s.Status().Code != codes.Unset {
-			line += fmt.Sprintf(" [%s]", s.Status().Code)
+		if s.Status != "Unset" {
+			line += " [" + s.Status + "]"
 		}
-		for _, l := range s.Links() {
-			line += " → " + spans[l.SpanContext.SpanID()].Name()
+		for _, l := range s.Links {
+			line += " → " + l
 		}
 		lines = append(lines, line)
 	}
@@ -129,5 +112,20 @@ scope s > await → task x
 scope s > await → task x
 scope s > task x success
 scope s > task y cancellation explicit`), got)
+	})
+}
+
+// R82: a Wait in which a method of a stranger panics is told all the same.
+func TestWaitSpanWithoutReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := spansOf(t, func(ctx context.Context) {
+			_ = scope.Run(ctx, func(ctx context.Context) error {
+				bad := odd{make(chan struct{}), func() error { panic("no error") }}
+				time.AfterFunc(time.Second, func() { close(bad.done) })
+				require.Panics(t, func() { _, _, _ = wait.Wait(ctx, aws{bad}) })
+				return nil
+			}, scope.Name("s"))
+		})
+		require.Equal(t, "scope s\nscope s > await [Error]", got)
 	})
 }

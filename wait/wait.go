@@ -24,12 +24,19 @@ import (
 // anything else, costs one until Wait returns.
 func Wait[A task.Awaitable](ctx context.Context, aws []A, opts ...Option) (done, pending []A, err error) {
 	mustHave(ctx, "Wait")
-	var op park.Op
-	canceled := op.Begin(ctx)
 	cfg := configure(opts)
 	g := new(group)
 	subjects("Wait", g, aws)
+	var op park.Op
+	canceled := op.Begin(ctx)
+	told := false
+	defer func() {
+		if !told {
+			g.end(&op, errNoReturn)
+		}
+	}()
 	err = g.wait(&op, canceled, cfg)
+	told = true
 	g.end(&op, err)
 	done, pending = split(g, aws)
 	return done, pending, err
