@@ -3,11 +3,13 @@ package scope_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/testkit"
@@ -40,7 +42,11 @@ func failuresOf(t *testing.T, err error) []scope.Failure {
 	t.Helper()
 	var e *scope.Error
 	require.ErrorAs(t, err, &e)
-	return e.Failures
+	fs := slices.Clone(e.Failures)
+	for i := range fs {
+		fs[i].Span = trace.SpanContext{} // there is one in a traced run
+	}
+	return fs
 }
 
 // causeIn returns the *scope.CanceledError that err must be.

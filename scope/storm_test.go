@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 )
 
@@ -95,6 +96,7 @@ func TestStormOfCancels(t *testing.T) {
 // R26: 5,000 nested scopes work, and are cancelled in linear time: twice the
 // depth costs about twice, not four times.
 func TestStormOfDepth(t *testing.T) {
+	depth := invariant.Few(5000)
 	var nest func(ctx context.Context, n int, bottom fn) error
 	nest = func(ctx context.Context, n int, bottom fn) error {
 		if n == 0 {
@@ -104,18 +106,19 @@ func TestStormOfDepth(t *testing.T) {
 	}
 	s := scope.New()
 	require.NoError(t, s.Run(bg, func(ctx context.Context) error {
-		return nest(ctx, 5000, func(ctx context.Context) error {
+		return nest(ctx, depth, func(ctx context.Context) error {
 			s.Cancel(errWhy)
 			err := forever(ctx)
 			require.Same(t, s.Cause(), err)
 			return err
 		})
 	}))
-	require.NoError(t, nest(bg, 5000, sleep(0)))
+	require.NoError(t, nest(bg, depth, sleep(0)))
 }
 
 // R26: a scope that has run 10⁶ short tasks uses the memory of a fresh one.
 func TestStormOfShortTasks(t *testing.T) {
+	invariant.Untraced(t)
 	n := 1_000_000
 	if testing.Short() {
 		n = 100_000

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
@@ -34,6 +35,7 @@ func TestIdleMemory(t *testing.T) {
 
 // Nothing is allocated by what does not wait.
 func TestFastPathsAllocateNothing(t *testing.T) {
+	invariant.Untraced(t)
 	e, l, s := csync.NewEvent(), csync.NewLock(), csync.NewSemaphore(1)
 	lim, q, st := csync.NewCapacityLimiter(1), csync.NewQueue[int](1, csync.Name("jobs")), csync.NewStack[int](1)
 	e.Set()

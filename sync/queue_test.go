@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 
@@ -215,7 +216,8 @@ func TestQueueInTheTree(t *testing.T) {
 // R3: every item put is taken exactly once, or still there, whatever is
 // cancelled when; each putter's items arrive in its order.
 func TestQueueStorm(t *testing.T) {
-	const putters, getters, each = 16, 16, 2000
+	const putters, getters = 16, 16
+	each := invariant.Few(2000)
 	for _, size := range []int{0, 1, 4, 64} {
 		q := csync.NewQueue[[2]int](size)
 		var stored, taken [putters][]int
@@ -287,6 +289,7 @@ func briefly(ctx context.Context, rnd *rand.Rand, f func(context.Context) error)
 
 // A drained queue gives its memory back and keeps no item alive.
 func TestQueueMemory(t *testing.T) {
+	invariant.Untraced(t)
 	q := new(csync.Queue[*[1 << 10]byte])
 	for range 1000 {
 		require.NoError(t, q.Put(background, new([1 << 10]byte)))

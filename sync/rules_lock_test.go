@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
@@ -248,6 +249,7 @@ func TestLockInTheTree(t *testing.T) {
 // R5: what watches an owner is gone when that has released the lock, and when
 // nobody waits any more it is at most one.
 func TestBreakerLeavesNothing(t *testing.T) {
+	invariant.Untraced(t)
 	require.NoError(t, scope.Run(background, func(ctx context.Context) error {
 		var l csync.Lock
 		round := func() {
@@ -280,7 +282,8 @@ func TestBreakerLeavesNothing(t *testing.T) {
 // R3, R4: mutual exclusion, whatever is cancelled when, in a real race; and no
 // lock is lost.
 func TestLockStorm(t *testing.T) {
-	const tasks, each = 16, 500
+	const tasks = 16
+	each := invariant.Few(500)
 	l := csync.NewLock()
 	holders, taken := 0, 0
 	require.NoError(t, scope.Run(background, func(ctx context.Context) error {
@@ -317,7 +320,7 @@ func TestLockStorm(t *testing.T) {
 // A real race of an owner that ends against one that comes: broken or handed
 // over, but nobody waits for ever.
 func TestLockBreakRace(t *testing.T) {
-	for i := range 2000 {
+	for i := range invariant.Few(2000) {
 		var l csync.Lock
 		require.NoError(t, scope.Run(background, func(ctx context.Context) error {
 			require.NoError(t, l.Acquire(ctx))

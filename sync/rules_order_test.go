@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
@@ -28,7 +29,7 @@ func TestPriorityQueueOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	q := csync.NewPriorityQueue(0, sooner)
 	var model []job
-	for i := range 20_000 {
+	for i := range invariant.Few(20_000) {
 		require.Equal(t, len(model), q.Len())
 		if rnd.IntN(5) < 3 || len(model) == 0 {
 			j := job{rnd.IntN(20), i}
@@ -49,7 +50,7 @@ func TestStackOrder(t *testing.T) {
 	q := csync.NewStack[int](0)
 	var model []int
 	rnd := rand.New(rand.NewPCG(1, 3))
-	for i := range 10_000 {
+	for i := range invariant.Few(10_000) {
 		if rnd.IntN(5) < 3 || len(model) == 0 {
 			require.NoError(t, q.Put(background, i))
 			model = append(model, i)
@@ -384,7 +385,8 @@ func TestLessThatPanicsInCloseNow(t *testing.T) {
 // R3: identities and order, in a real race: each getter sees, of each putter's
 // items of one priority, the earlier ones first.
 func TestOrderedStorm(t *testing.T) {
-	const putters, getters, each = 8, 8, 500
+	const putters, getters = 8, 8
+	each := invariant.Few(500)
 	for name, q := range map[string]*csync.Queue[job]{
 		"priority":           csync.NewPriorityQueue(0, sooner),
 		"priority, bounded":  csync.NewPriorityQueue(4, sooner),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
@@ -67,6 +68,7 @@ func TestLockSchedules(t *testing.T) {
 // R5: what watched an owner is taken back, also if it comes only when the owner
 // has released the lock already.
 func TestBreakerSchedules(t *testing.T) {
+	invariant.Untraced(t)
 	const rounds = 20_000
 	synctest.Test(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 0))

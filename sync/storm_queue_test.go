@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 )
@@ -26,7 +27,7 @@ import (
 //	CORRAL_SOAK=1 go test ./sync -run TestCancelStorm -v -timeout 30m         # 10⁷ items
 //	CORRAL_SOAK=1 go test -race ./sync -run TestCancelStorm -v -timeout 30m   # 10⁶
 func TestCancelStorm(t *testing.T) {
-	items := 100_000
+	items := invariant.Few(100_000)
 	if os.Getenv("CORRAL_SOAK") != "" {
 		items = 10_000_000
 		if underRace() {

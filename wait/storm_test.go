@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
 	"github.com/corral-go/corral/wait"
@@ -59,6 +60,7 @@ func TestThousandWaiters(t *testing.T) {
 // lasts, leave nothing behind: no goroutine, no memory, and the one that lasts
 // does not know of the others any more.
 func TestFirstCompletedLeavesNothing(t *testing.T) {
+	invariant.Untraced(t)
 	const n = 100_000
 	lasting := new(task.Future[int])
 	require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
@@ -204,7 +206,7 @@ func TestContestStorm(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	for range 2000 {
+	for range invariant.Few(2000) {
 		var running atomic.Int64
 		fns := make([]func(context.Context) (int, error), 1+rnd.IntN(4))
 		for i := range fns {
@@ -243,6 +245,7 @@ func TestContestStorm(t *testing.T) {
 
 // R26: ForEach keeps nothing of what is done.
 func TestForEachIsFlat(t *testing.T) {
+	invariant.Untraced(t)
 	const n = 100_000
 	var before, after runtime.MemStats
 	seq, _ := once(n)

@@ -18,15 +18,13 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/monitor/inspect"
-	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // It works wherever it is mounted, and a path without its slash leads to the one
@@ -494,10 +492,8 @@ func TestDeepTree(t *testing.T) {
 
 // What is recorded carries its trace and span.
 func TestSpans(t *testing.T) {
-	spans := tracetest.NewInMemoryExporter()
-	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))))
-	require.NoError(t, err)
-	require.NoError(t, scope.Run(otelx.NewContext(context.Background(), inst), func(ctx context.Context) error {
+	r := testkit.NewRecorder(t)
+	require.NoError(t, scope.Run(r.Context(context.Background()), func(ctx context.Context) error {
 		tree := get(t, inspect.Handler(), "tree.json")
 		want := trace.SpanContextFromContext(ctx)
 		require.True(t, want.IsValid())

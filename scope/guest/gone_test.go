@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/scope/guest"
 )
@@ -168,6 +169,7 @@ func lostTask(ctx context.Context) error { return forever(ctx) }
 // If the host's thread was locked, its tasks can run nowhere else. done hears of
 // it, what is on goroutines is joined, and nobody waits for ever.
 func TestLockedHostGone(t *testing.T) {
+	invariant.Planted(t, "what a host task of a host that is gone has begun, nobody can end")
 	h := newHost(true, false)
 	release := make(chan struct{})
 	var blocked atomic.Bool

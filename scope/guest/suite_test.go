@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/scope/guest"
 	csync "github.com/corral-go/corral/sync"
@@ -315,7 +316,7 @@ func TestThousandTasks(t *testing.T) {
 
 // Items go from goroutine tasks to host tasks and back, each once.
 func TestQueueBetweenHostAndGoroutines(t *testing.T) {
-	const n = 100_000
+	n := invariant.Few(100_000)
 	hosts(t, func(t *testing.T, h *host) {
 		there, back := csync.NewQueue[int](64), csync.NewQueue[int](0)
 		seen := make([]bool, n)

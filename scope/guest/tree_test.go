@@ -10,6 +10,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
@@ -228,7 +229,8 @@ func TestInTheTree(t *testing.T) {
 func TestSpans(t *testing.T) {
 	hosts(t, func(t *testing.T, h *host) {
 		rec := tracetest.NewSpanRecorder()
-		tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(rec))
+		check := invariant.New()
+		tp := check.Provider(sdktrace.WithSpanProcessor(rec))
 		inst, err := otelx.New(otelx.WithTracerProvider(tp))
 		require.NoError(t, err)
 		ctx, origin := tp.Tracer("test").Start(otelx.NewContext(bg, inst), "click")
@@ -239,6 +241,7 @@ func TestSpans(t *testing.T) {
 			return 1, nil
 		})
 		require.NoError(t, out.Err)
+		require.Empty(t, invariant.Text(check.Broken()))
 		spans := map[string]sdktrace.ReadOnlySpan{}
 		for _, s := range rec.Ended() {
 			require.NotContains(t, spans, s.Name())
