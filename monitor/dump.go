@@ -76,4 +76,4 @@ var errNoSignal = errors.New("monitor: DumpOnSignal: this system has no SIGUSR1:
 
 type onSignal struct{}
 
-func (onSignal) Awaited() park.Mark { return park.Mark{Kind: "signal", Name: "dump"} }
+func (onSignal) Awaited(park.Look) park.Mark { return park.Mark{Kind: "signal", Name: "dump"} }

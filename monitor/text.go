@@ -149,7 +149,11 @@ func (t *text) waiting(w *findings.Wait, count int) string {
 	case "task.wait": // its holder says more
 		name = ""
 	}
-	return "waiting " + named(w.Kind, name) + held(w.Holders) + sep(count) + t.age(w.Since)
+	s := "waiting " + named(w.Kind, name)
+	if w.Locked {
+		s += " <locked>"
+	}
+	return s + held(w.Holders) + sep(count) + t.age(w.Since)
 }
 
 // cause writes why something was cancelled.

@@ -39,7 +39,7 @@ type lock struct {
 	line park.Line
 }
 
-func (*lock) Awaited() park.Mark { return park.Mark{Kind: "lock.acquire", Name: "l"} }
+func (*lock) Awaited(park.Look) park.Mark { return park.Mark{Kind: "lock.acquire", Name: "l"} }
 
 func (l *lock) acquire(ctx context.Context) error {
 	var op park.Op

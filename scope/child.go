@@ -228,12 +228,15 @@ func (c *Child) contains(p *park.Place) bool {
 // awaiting is a task as others wait for it.
 type awaiting Child
 
-func (a *awaiting) Awaited() park.Mark {
+// Awaited names the task in the live tree.
+func (a *awaiting) Awaited(look park.Look) park.Mark {
 	c := (*Child)(a)
-	return park.Mark{Kind: "task.wait", Name: c.Name(), Holders: []string{c.path()}, IDs: []uint64{c.id}}
+	m := park.Mark{Kind: "task.wait", Name: c.Name()}
+	if look != nil {
+		m.Holders, m.IDs = []string{c.path()}, []uint64{c.id}
+	}
+	return m
 }
-
-func (a *awaiting) Label() (kind, name string) { return "task.wait", (*Child)(a).Name() }
 
 // Cancel cancels what the task runs, and nothing else: neither the scope nor
 // its other tasks. It reports whether it had an effect: false if the task was

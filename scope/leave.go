@@ -294,17 +294,13 @@ func panicError(p *capture.Panic, task string) *PanicError {
 // joining is a scope as the body waits for it.
 type joining Scope
 
-func (j *joining) Awaited() park.Mark { return j.TryAwaited(lock) }
-
-// TryAwaited names the tasks that keep the scope open: the Background ones only
+// Awaited names the tasks that keep the scope open: the Background ones only
 // when nothing else does, for until then it is not they who are waited for.
-func (j *joining) TryAwaited(lock func(park.TryLocker) bool) park.Mark {
+func (j *joining) Awaited(look park.Look) park.Mark {
 	s := (*Scope)(j)
 	m := park.Mark{Kind: "scope.join", Name: s.path()}
-	s.holders(&m, lock, func(c *Child) bool {
+	s.holders(&m, look, func(c *Child) bool {
 		return !c.kind.background || s.front == 0 && s.inner == nil
 	})
 	return m
 }
-
-func (j *joining) Label() (kind, name string) { return "scope.join", (*Scope)(j).path() }

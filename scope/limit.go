@@ -149,14 +149,10 @@ func (s *Scope) dropTurn(c *Child) {
 // limited is a scope as a spawner waits for a turn in it.
 type limited Scope
 
-func (l *limited) Awaited() park.Mark { return l.TryAwaited(lock) }
-
-// TryAwaited names the tasks that have a turn.
-func (l *limited) TryAwaited(lock func(park.TryLocker) bool) park.Mark {
+// Awaited names the tasks that have a turn.
+func (l *limited) Awaited(look park.Look) park.Mark {
 	s := (*Scope)(l)
 	m := park.Mark{Kind: "scope.limit", Name: s.path()}
-	s.holders(&m, lock, func(c *Child) bool { return c.holds })
+	s.holders(&m, look, func(c *Child) bool { return c.holds })
 	return m
 }
-
-func (l *limited) Label() (kind, name string) { return "scope.limit", (*Scope)(l).path() }

@@ -16,7 +16,7 @@ import (
 // under none, and holds none for longer than chunk tasks take.
 type look struct {
 	seam.Tour[Snapshot, TaskSnapshot]
-	lock func(park.TryLocker) bool
+	lock park.Look
 
 	// What the callbacks get, so that it is made once.
 	snap Snapshot
@@ -30,7 +30,7 @@ type look struct {
 const chunk = 64
 
 func newLook(t seam.Tour[Snapshot, TaskSnapshot]) *look {
-	l := &look{Tour: t, lock: lock}
+	l := &look{Tour: t, lock: park.Patient}
 	if t.Try {
 		l.lock = (&patience{began: time.Now()}).lock
 	}
@@ -40,21 +40,28 @@ func newLook(t seam.Tour[Snapshot, TaskSnapshot]) *look {
 // walk is [seam.Walk].
 func walk(t seam.Tour[Snapshot, TaskSnapshot]) { newLook(t).roots() }
 
-// lock takes a lock, however long that takes.
-func lock(mu park.TryLocker) bool {
-	mu.Lock()
-	return true
-}
-
 // patience takes locks, and has only so much of itself for those that are held:
 // it looks again, first at once and then after letting others run, which on a
-// busy machine takes long.
+// busy machine takes long. A lock that it has given up it tries once more for
+// each who asks: thousands may wait for what stands behind it.
 type patience struct {
 	began time.Time
 	spent int // how often others were let run
+	held  park.TryLocker
 }
 
 func (p *patience) lock(mu park.TryLocker) bool {
+	if mu == p.held {
+		return mu.TryLock()
+	}
+	if p.wait(mu) {
+		return true
+	}
+	p.held = mu
+	return false
+}
+
+func (p *patience) wait(mu park.TryLocker) bool {
 	for range 1000 {
 		if mu.TryLock() {
 			return true
@@ -222,11 +229,7 @@ func (l *look) waits(s *park.Strand, what park.Awaited, since time.Time) {
 		return
 	}
 	l.at.Waits, l.at.Since, l.at.Parked = true, since, s.Parked(since)
-	if g, ok := what.(park.Guarded); ok {
-		l.at.Mark = g.TryAwaited(l.lock)
-	} else {
-		l.at.Mark = what.Awaited()
-	}
+	l.at.Mark = what.Awaited(l.lock)
 }
 
 // listOf returns a list of scopes, oldest first.
@@ -239,13 +242,16 @@ func listOf(first *Scope) []*Scope {
 	return list
 }
 
-// holders notes some of those tasks of s that are meant, if lock can have the
-// scope's.
-func (s *Scope) holders(m *park.Mark, lock func(park.TryLocker) bool, meantLocked func(*Child) bool) {
+// holders notes some of those tasks of s that are meant.
+func (s *Scope) holders(m *park.Mark, look park.Look, meantLocked func(*Child) bool) {
 	const enough = 16
 	var found [enough]*Child
 	n := 0
-	if !lock(&s.mu) {
+	if look == nil {
+		return
+	}
+	if !look(&s.mu) {
+		m.Locked = true
 		return
 	}
 	steps := 0

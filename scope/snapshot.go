@@ -158,7 +158,7 @@ func (r *registry) remove(s *Scope) {
 }
 
 // all returns the open root scopes, oldest first, unless it cannot have lock.
-func (r *registry) all(lock func(park.TryLocker) bool) (list []*Scope, ok bool) {
+func (r *registry) all(lock park.Look) (list []*Scope, ok bool) {
 	if !lock(&r.mu) {
 		return nil, false
 	}

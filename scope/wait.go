@@ -48,7 +48,7 @@ func mustHave(ctx context.Context, call string) {
 
 type sleeping struct{}
 
-func (sleeping) Awaited() park.Mark { return park.Mark{Kind: "sleep"} }
+func (sleeping) Awaited(park.Look) park.Mark { return park.Mark{Kind: "sleep"} }
 
 // BlockingOption shapes a call of Blocking. A nil one is ignored.
 type BlockingOption interface{ applyBlocking() }
@@ -198,4 +198,4 @@ func logPanic(out capture.Outcome) {
 
 type blockingMark struct{}
 
-func (blockingMark) Awaited() park.Mark { return park.Mark{Kind: "blocking"} }
+func (blockingMark) Awaited(park.Look) park.Mark { return park.Mark{Kind: "blocking"} }

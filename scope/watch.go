@@ -105,7 +105,7 @@ func (w *watch) spawned(c *Child) {
 // sites collects the sites of everything that is open and watched.
 func sites() map[uint64][]uintptr {
 	all := map[uint64][]uintptr{}
-	work, _ := roots.all(lock)
+	work, _ := roots.all(park.Patient)
 	for len(work) > 0 {
 		s := work[len(work)-1]
 		work = work[:len(work)-1]
@@ -135,7 +135,7 @@ func sites() map[uint64][]uintptr {
 
 func openRoots() map[uint64]any {
 	open := map[uint64]any{}
-	list, _ := roots.all(lock)
+	list, _ := roots.all(park.Patient)
 	for _, s := range list {
 		open[s.id] = s
 	}
@@ -149,7 +149,7 @@ func bodyWait(s any) (m park.Mark, waits bool) {
 	if what == nil {
 		return m, false
 	}
-	return what.Awaited(), true
+	return what.Awaited(park.Patient), true
 }
 
 // wasCanceled reports whether what p stands for has ended, and was cancelled

@@ -112,9 +112,6 @@ func (b *Barrier) Break() {
 }
 
 // Awaited names the barrier in the live tree.
-func (b *Barrier) Awaited() park.Mark {
-	return park.Mark{Kind: "barrier.wait", Name: b.name, Waiters: lenOf(&b.mu, &b.line)}
+func (b *Barrier) Awaited(look park.Look) park.Mark {
+	return marked(look, "barrier.wait", b.name, &b.mu, &b.line)
 }
-
-// Label is what of that a trace needs.
-func (b *Barrier) Label() (kind, name string) { return "barrier.wait", b.name }

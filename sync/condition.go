@@ -215,16 +215,21 @@ func (l *Lock) owned(by *park.Place) error {
 
 // Awaited names what the waiter waits for in the live tree: the condition, and
 // once notified the lock.
-func (e *claimant) Awaited() park.Mark {
+func (e *claimant) Awaited(look park.Look) park.Mark {
 	c := e.cond
-	c.lock.mu.Lock()
-	notified, waiters := e.notified, c.line.Len()
+	m := park.Mark{Kind: "condition.wait", Name: c.name}
+	switch {
+	case look == nil:
+		return m
+	case !look(&c.lock.mu):
+		m.Locked = true
+		return m
+	}
+	notified := e.notified
+	m.Waiters = c.line.Len()
 	c.lock.mu.Unlock()
 	if notified {
-		return c.lock.Awaited()
+		return c.lock.Awaited(look)
 	}
-	return park.Mark{Kind: "condition.wait", Name: c.name, Waiters: waiters}
+	return m
 }
-
-// Label is what of that a trace needs.
-func (e *claimant) Label() (kind, name string) { return "condition.wait", e.cond.name }

@@ -72,12 +72,23 @@ func (e *Event) wait(op *park.Op) error {
 type eventWait Event
 
 // Awaited names the event in the live tree.
-func (e *eventWait) Awaited() park.Mark {
-	return park.Mark{Kind: "event.wait", Name: e.name, Waiters: lenOf(&e.mu, &e.line)}
+func (e *eventWait) Awaited(look park.Look) park.Mark {
+	return marked(look, "event.wait", e.name, &e.mu, &e.line)
 }
 
-// Label is what of that a trace needs.
-func (e *eventWait) Label() (kind, name string) { return "event.wait", e.name }
+// marked is the mark of who waits in a line.
+func marked(look park.Look, kind, name string, mu *park.Mutex, line *park.Line) park.Mark {
+	m := park.Mark{Kind: kind, Name: name}
+	switch {
+	case look == nil:
+	case look(mu):
+		m.Waiters = line.Len()
+		mu.Unlock()
+	default:
+		m.Locked = true
+	}
+	return m
+}
 
 // lenOf counts who is in a line.
 func lenOf(mu *park.Mutex, line *park.Line) int {

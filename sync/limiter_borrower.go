@@ -31,10 +31,16 @@ const maxHolders = 8
 
 // Awaited names the limiter in the live tree, and the tasks and scopes that
 // have borrowed from it.
-func (l *CapacityLimiter) Awaited() park.Mark {
+func (l *CapacityLimiter) Awaited(look park.Look) park.Mark {
 	m := park.Mark{Kind: "limiter.acquire", Name: l.name}
+	switch {
+	case look == nil:
+		return m
+	case !look(&l.mu):
+		m.Locked = true
+		return m
+	}
 	var holders []any
-	l.mu.Lock()
 	m.Waiters = l.line.Len()
 	for b := range l.borrowers {
 		switch b.(type) {
@@ -46,16 +52,8 @@ func (l *CapacityLimiter) Awaited() park.Mark {
 		}
 	}
 	l.mu.Unlock()
-	for _, h := range holders {
-		switch h := h.(type) {
-		case *scope.Child:
-			m.Holders = append(m.Holders, seam.PathOf(h))
-		case *scope.Scope:
-			m.Holders = append(m.Holders, h.Path())
-		}
+	for _, h := range holders { // scopes that have been entered, and tasks
+		m.Holders = append(m.Holders, seam.PathOf(h))
 	}
 	return m
 }
-
-// Label is what of that a trace needs.
-func (l *CapacityLimiter) Label() (kind, name string) { return "limiter.acquire", l.name }

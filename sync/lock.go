@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/internal/seam"
@@ -138,45 +137,41 @@ type LockStats struct {
 
 // Stats returns how the lock stands now.
 func (l *Lock) Stats() LockStats {
-	owner, _, _, waiters := l.state()
-	return LockStats{Name: l.name, Owner: owner, Waiters: waiters}
-}
-
-// state returns the owner's path, and its id while it has not ended; since when
-// it has had the lock at the latest, if that is known; and how many wait.
-func (l *Lock) state() (owner string, id uint64, since time.Time, waiters int) {
-	l.mu.Lock()
-	_, by := l.peekLocked()
-	broken := l.broken
-	if l.watch != nil {
-		since = l.watch.since
+	m := l.mark(park.Patient, "")
+	s := LockStats{Name: l.name, Waiters: m.Waiters}
+	if len(m.Holders) > 0 {
+		s.Owner = m.Holders[0]
 	}
-	waiters = l.line.Len()
-	l.mu.Unlock()
-	switch {
-	case broken != nil:
-		owner = broken.owner
-	case by != nil:
-		owner = seam.PathOf(by.Owner)
-		id, _ = seam.NameOf(by.Owner)
-	}
-	return owner, id, since, waiters
+	return s
 }
 
 // Awaited names the lock and its owner in the live tree.
-func (l *Lock) Awaited() park.Mark { return l.mark("lock.acquire") }
+func (l *Lock) Awaited(look park.Look) park.Mark { return l.mark(look, "lock.acquire") }
 
-// Label is what of that a trace needs.
-func (l *Lock) Label() (kind, name string) { return "lock.acquire", l.name }
-
-func (l *Lock) mark(kind string) park.Mark {
-	owner, id, since, waiters := l.state()
-	m := park.Mark{Kind: kind, Name: l.name, Held: since, Waiters: waiters}
-	if owner != "" {
-		m.Holders = []string{owner}
+// mark has the owner's path, and its id while it has not ended, and since when
+// it has had the lock at the latest, if that is known.
+func (l *Lock) mark(look park.Look, kind string) park.Mark {
+	m := park.Mark{Kind: kind, Name: l.name}
+	switch {
+	case look == nil:
+		return m
+	case !look(&l.mu):
+		m.Locked = true
+		return m
 	}
-	if id != 0 {
-		m.IDs = []uint64{id}
+	_, by := l.peekLocked()
+	broken := l.broken
+	if l.watch != nil {
+		m.Held = l.watch.since
+	}
+	m.Waiters = l.line.Len()
+	l.mu.Unlock()
+	switch {
+	case broken != nil:
+		m.Holders = []string{broken.owner}
+	case by != nil:
+		id, _ := seam.NameOf(by.Owner)
+		m.Holders, m.IDs = []string{seam.PathOf(by.Owner)}, []uint64{id}
 	}
 	return m
 }

@@ -155,7 +155,4 @@ func (r *ResourceLock[K]) Len() int {
 }
 
 // Awaited names the lock and the key's owner in the live tree.
-func (k *keyLock) Awaited() park.Mark { return k.mark("resource.acquire") }
-
-// Label is what of that a trace needs.
-func (k *keyLock) Label() (kind, name string) { return "resource.acquire", k.name }
+func (k *keyLock) Awaited(look park.Look) park.Mark { return k.mark(look, "resource.acquire") }

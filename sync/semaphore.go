@@ -154,9 +154,6 @@ func (s *Semaphore) pass() (next *park.Ticket, ok bool) {
 func (s *Semaphore) Value() int { return int(max(0, s.value.Load())) }
 
 // Awaited names the semaphore in the live tree.
-func (s *Semaphore) Awaited() park.Mark {
-	return park.Mark{Kind: "semaphore.acquire", Name: s.name, Waiters: lenOf(&s.mu, &s.line)}
+func (s *Semaphore) Awaited(look park.Look) park.Mark {
+	return marked(look, "semaphore.acquire", s.name, &s.mu, &s.line)
 }
-
-// Label is what of that a trace needs.
-func (s *Semaphore) Label() (kind, name string) { return "semaphore.acquire", s.name }

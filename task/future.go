@@ -244,12 +244,9 @@ func (f *Future[T]) wait(op *park.Op, canceled error, what park.Awaited) (v T, e
 type awaiting[T any] Future[T]
 
 // Awaited names the future in the live tree.
-func (a *awaiting[T]) Awaited() park.Mark {
+func (a *awaiting[T]) Awaited(park.Look) park.Mark {
 	return park.Mark{Kind: "future.wait", Name: a.name, Maker: a.maker.name, MakerID: a.maker.id}
 }
-
-// Label is what of that a trace needs.
-func (a *awaiting[T]) Label() (kind, name string) { return "future.wait", a.name }
 
 // CancelAwaited cancels the future because a task that waits for it was
 // cancelled by itself (R40).

@@ -112,10 +112,11 @@ func (t *StartedTask[T, S]) unlessDone(canceled error) (s S, err error) {
 type starting[T, S any] StartedTask[T, S]
 
 // Awaited names the task in the live tree.
-func (s *starting[T, S]) Awaited() park.Mark {
+func (s *starting[T, S]) Awaited(look park.Look) park.Mark {
 	c := s.Child()
-	return park.Mark{Kind: "task.started", Name: s.Task.Name(), Holders: []string{seam.PathOf(c)}, IDs: []uint64{c.ID()}}
+	m := park.Mark{Kind: "task.started", Name: s.Task.Name()}
+	if look != nil {
+		m.Holders, m.IDs = []string{seam.PathOf(c)}, []uint64{c.ID()}
+	}
+	return m
 }
-
-// Label is what of that a trace needs.
-func (s *starting[T, S]) Label() (kind, name string) { return "task.started", s.Task.Name() }

@@ -153,9 +153,15 @@ func (q *Sequencer) overLocked(s *step) {
 }
 
 // Awaited shows the step, and who makes the one before, in the live tree.
-func (s *step) Awaited() park.Mark {
+func (s *step) Awaited(look park.Look) park.Mark {
 	m := park.Mark{Kind: "sequencer.step", Name: fmt.Sprint(s.n)}
-	s.q.mu.Lock()
+	switch {
+	case look == nil:
+		return m
+	case !look(&s.q.mu):
+		m.Locked = true
+		return m
+	}
 	defer s.q.mu.Unlock()
 	if o := s.q.owner; o != nil && o.path != "" {
 		m.Holders = []string{o.path}

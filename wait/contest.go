@@ -135,14 +135,14 @@ func (c *contender[T]) Finished(error) error {
 	return nil
 }
 
-// Label is what of the wait a trace needs.
-func (k *contest[T]) Label() (kind, name string) { return "wait." + k.kind, "" }
-
 // Awaited shows the contest in the live tree.
-func (k *contest[T]) Awaited() park.Mark {
+func (k *contest[T]) Awaited(look park.Look) park.Mark {
 	m := park.Mark{Kind: "wait." + k.kind}
+	if look == nil {
+		return m
+	}
 	for i := range k.contenders {
-		if c := &k.contenders[i].child; c.State() < scope.Succeeded {
+		if c := &k.contenders[i].child; !seam.ChildLatch(c).Closed() {
 			if m.Holders = append(m.Holders, seam.PathOf(c)); len(m.Holders) == maxHolders {
 				break
 			}

@@ -148,15 +148,18 @@ func (g *group) end(op *park.Op, err error) {
 // maxHolders bounds how many of the tasks a group waits for are shown.
 const maxHolders = 8
 
-// Label is what of the wait a trace needs.
-func (g *group) Label() (kind, name string) { return "wait", "" }
-
 // Awaited shows the wait in the live tree.
-func (g *group) Awaited() park.Mark {
+func (g *group) Awaited(look park.Look) park.Mark {
 	m := park.Mark{Kind: "wait"}
+	if look == nil {
+		return m
+	}
 	for i := range g.subjects {
 		s := &g.subjects[i]
-		if c := child(s.aw); c != nil && !s.done() {
+		if s.latch == nil || s.latch.Closed() { // what is not ours is not to be asked by who looks
+			continue
+		}
+		if c := child(s.aw); c != nil {
 			if m.Holders = append(m.Holders, seam.PathOf(c)); len(m.Holders) == maxHolders {
 				break
 			}

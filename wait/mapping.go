@@ -135,4 +135,4 @@ func (c *call[In, Out]) Finished(error) error {
 }
 
 // Awaited shows the wait for a turn in the live tree.
-func (m *mapping[In, Out]) Awaited() park.Mark { return park.Mark{Kind: "wait.limit"} }
+func (m *mapping[In, Out]) Awaited(park.Look) park.Mark { return park.Mark{Kind: "wait.limit"} }

@@ -29,7 +29,7 @@ type thing struct {
 	mark park.Mark
 }
 
-func (x *thing) Awaited() park.Mark { return x.mark }
+func (x *thing) Awaited(park.Look) park.Mark { return x.mark }
 
 func (x *thing) acquire(ctx context.Context) error {
 	var t park.Ticket

@@ -151,7 +151,7 @@ func (e *eye) task(t *scope.TaskSnapshot, at *seam.Sight) bool {
 func (e *eye) taskEnd() {
 	f := e.pop()
 	t := &f.task
-	k := key{name: t.Name, state: t.State, locked: t.Locked, kind: f.wait.Kind, object: f.wait.Name}
+	k := key{name: t.Name, state: t.State, locked: t.Locked || f.wait.Locked, kind: f.wait.Kind, object: f.wait.Name}
 	if len(f.wait.Holders) > 0 {
 		k.holder = f.wait.Holders[0]
 	}
@@ -220,7 +220,7 @@ func (e *eye) pop() frame {
 }
 
 func waitOf(at *seam.Sight) *Wait {
-	return &Wait{Kind: at.Mark.Kind, Name: at.Mark.Name, Since: at.Since, Holders: at.Mark.Holders}
+	return &Wait{Kind: at.Mark.Kind, Name: at.Mark.Name, Since: at.Since, Holders: at.Mark.Holders, Locked: at.Mark.Locked}
 }
 
 // untold are the kinds of waits whose object the tree itself shows.
@@ -230,6 +230,7 @@ var untold = map[string]bool{
 
 // count counts a wait for its object.
 func (e *eye) count(at *seam.Sight) {
+	e.view.Locked = e.view.Locked || at.Mark.Locked
 	if untold[at.Mark.Kind] {
 		return
 	}

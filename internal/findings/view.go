@@ -86,6 +86,7 @@ type Wait struct {
 	Name    string
 	Since   time.Time // the earliest
 	Holders []string
+	Locked  bool // who holds it was not seen: somebody holds a lock of it
 }
 
 // An Object is what tasks wait for, by kind and name.

@@ -31,7 +31,7 @@ type gate struct {
 	line    park.Line
 }
 
-func (g *gate) Awaited() park.Mark { return park.Mark{Kind: "gate", Name: "g"} }
+func (g *gate) Awaited(park.Look) park.Mark { return park.Mark{Kind: "gate", Name: "g"} }
 
 func (g *gate) acquire(ctx context.Context) error {
 	if err := park.Check(ctx); err != nil {
@@ -172,7 +172,7 @@ func TestMark(t *testing.T) {
 		go func() { _ = g.acquire(s.Place.Ctx) }()
 		synctest.Wait()
 		what, since, _ := s.Waiting()
-		require.Equal(t, park.Mark{Kind: "gate", Name: "g"}, what.Awaited())
+		require.Equal(t, park.Mark{Kind: "gate", Name: "g"}, what.Awaited(park.Patient))
 		require.Equal(t, start, since)
 		g.release()
 		synctest.Wait()

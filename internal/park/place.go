@@ -43,30 +43,28 @@ func (p *Place) governs(ctx context.Context) bool {
 	return ctx == p.Ctx || ctx.Done() == p.Ctx.Done()
 }
 
-// Awaited is what can be waited for, as the live tree shows it.
+// Awaited is what can be waited for, as the live tree and a trace show it.
 type Awaited interface {
-	// Awaited describes the wait. It is called by whoever looks, with no lock
-	// of this package held.
-	Awaited() Mark
+	// Awaited describes the wait, with no lock of this package held. A nil look
+	// is a trace's: it wants the kind and the name, fast. Who looks at the live
+	// tree wants all of it, and look takes the locks that that needs: if it
+	// gives one up, what that guards stays out, and Locked says so.
+	Awaited(look Look) Mark
 }
 
-// Labeled is what an [Awaited] may be as well, where naming who can end the wait
-// takes time: it says the rest.
-type Labeled interface{ Label() (kind, name string) }
+// A Look takes a lock for who looks at the live tree, and reports false if it
+// has given up.
+type Look func(mu TryLocker) bool
+
+// Patient takes a lock, however long that takes.
+func Patient(mu TryLocker) bool {
+	mu.Lock()
+	return true
+}
 
 func labelOf(what Awaited) (kind, name string) {
-	if l, ok := what.(Labeled); ok {
-		return l.Label()
-	}
-	m := what.Awaited()
+	m := what.Awaited(nil)
 	return m.Kind, m.Name
-}
-
-// A Guarded is an [Awaited] that takes a lock to describe itself.
-type Guarded interface {
-	// TryAwaited is Awaited with what lock can take: if that gives up, what
-	// the lock guards stays out.
-	TryAwaited(lock func(TryLocker) bool) Mark
 }
 
 // A TryLocker is a mutex: one of the standard library's, or a [Mutex].
@@ -84,6 +82,7 @@ type Mark struct {
 	IDs     []uint64  // their ids, in the same order; nil if they are not known
 	Held    time.Time // the holders have had it since then, or longer; zero: not known
 	Waiters int       // how many wait for it, this one included; 0: not counted
+	Locked  bool      // some of this stays out: somebody holds a lock of it
 	// Maker is the name, and MakerID the id, of the task or scope in which what
 	// is waited for was made, and from which one may expect that it ends the
 	// wait; 0 if there is none.

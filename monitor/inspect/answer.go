@@ -48,6 +48,7 @@ type wait struct {
 	Since   time.Time `json:"since"`
 	Holders []text    `json:"holders,omitempty"` // the first few
 	Held    int       `json:"held,omitempty"`    // by how many that are known
+	Locked  bool      `json:"locked,omitempty"`  // who holds it was not seen
 }
 
 const mostHolders = 4
@@ -56,7 +57,7 @@ func waitOf(w *findings.Wait) *wait {
 	if w == nil {
 		return nil
 	}
-	return &wait{Kind: w.Kind, Name: clean(w.Name), Since: w.Since, Holders: cleanAll(w.Holders, mostHolders), Held: len(w.Holders)}
+	return &wait{Kind: w.Kind, Name: clean(w.Name), Since: w.Since, Holders: cleanAll(w.Holders, mostHolders), Held: len(w.Holders), Locked: w.Locked}
 }
 
 // span is where to look in the trace backend.

@@ -73,7 +73,7 @@ func (f *faller) add(kind string, id uint64, name, state string, since time.Time
 	default:
 		r := row{Kind: kind, ID: id, Level: f.level, Name: clean(name), State: state, Since: since}
 		if at.Waits {
-			r.Wait = &wait{Kind: at.Mark.Kind, Name: clean(at.Mark.Name), Since: at.Since, Holders: cleanAll(at.Mark.Holders, mostHolders), Held: len(at.Mark.Holders)}
+			r.Wait = &wait{Kind: at.Mark.Kind, Name: clean(at.Mark.Name), Since: at.Since, Holders: cleanAll(at.Mark.Holders, mostHolders), Held: len(at.Mark.Holders), Locked: at.Mark.Locked}
 		}
 		f.out.Rows = append(f.out.Rows, r)
 	}

@@ -144,4 +144,4 @@ func (l *loop) refusal() error {
 }
 
 // Awaited shows the call in the live tree.
-func (c *call) Awaited() park.Mark { return park.Mark{Kind: "host.call"} }
+func (c *call) Awaited(park.Look) park.Mark { return park.Mark{Kind: "host.call"} }
