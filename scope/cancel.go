@@ -118,6 +118,7 @@ func (s *Scope) cancel(e *CanceledError, raise bool, by *park.Strand) {
 	s.mu.Unlock()
 	if first {
 		s.stop(e) // the standard library decides who is first
+		s.note()
 		s.spread(why)
 	}
 }
@@ -249,6 +250,13 @@ func (s *Scope) causeOfStd() *CanceledError {
 	}
 	return s.foreignCause(cause)
 }
+
+// note keeps why the scope was cancelled, for who looks at the tree from
+// elsewhere. The context does not tell everybody: a cancelled one answers by
+// receiving from its channel, and to do that from outside the synctest bubble
+// in which the channel was made ends the process (TestLookAtForeignBubble). A
+// scope that follows what is around it needs no note of its own.
+func (s *Scope) note() { s.noted.Store(s.causeOfStd()) }
 
 // foreignCause returns the one *CanceledError that stands for the cancellation
 // of a plain context around s: that of the outermost scope it has reached.

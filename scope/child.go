@@ -273,6 +273,7 @@ func (c *Child) cancel(e *CanceledError, raise bool, by *park.Strand) bool {
 	what, _, under := c.strand.Waiting()
 	live := under != nil && under.Err() == nil
 	own.cancel(e)
+	own.note()
 	c.mu.Unlock()
 
 	why := by.Release()

@@ -2,6 +2,7 @@ package scope
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/corral-go/corral/internal/park"
@@ -81,6 +82,14 @@ type ownContext struct {
 	cancel  context.CancelCauseFunc
 	free    context.CancelFunc // of the deadline, or nil
 	unwatch func()             // of the deadline, or nil
+	noted   atomic.Pointer[CanceledError]
+}
+
+// note is [Scope.note] for a task that was cancelled by itself.
+func (o *ownContext) note() {
+	if e, ok := context.Cause(o).(*CanceledError); ok { //nolint:errorlint // as in causeOfStd
+		o.noted.Store(e)
+	}
 }
 
 // cancelable returns the task's own cancel context, making it if need be.

@@ -222,6 +222,7 @@ func (s *Scope) reach() {
 	deliver := func() {
 		if s.outer.Err() != nil {
 			s.stop(context.Cause(s.outer))
+			s.note()
 			s.spreadHook()
 		}
 	}

@@ -30,7 +30,8 @@ func LookAt(s *Scope, before func()) (ids []uint64) {
 		mu.Lock()
 		return true
 	}
-	l.scope(s)
+	l.home = true
+	l.scope(s, nil)
 	return ids
 }
 

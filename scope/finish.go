@@ -125,6 +125,7 @@ func (s *Scope) watchTask(c *Child, own *ownContext) {
 	s.mu.Unlock()
 	stop := context.AfterFunc(own, func() {
 		defer s.hookDone()
+		own.note()
 		c.strand.Poke(otelx.Release{})
 		for _, inner := range c.innerScopes(nil) {
 			inner.spreadHook()

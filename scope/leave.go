@@ -100,6 +100,7 @@ func (s *Scope) stopBackground() {
 		s.mu.Unlock()
 	}
 	s.stop(done)
+	s.note()
 	s.spread(s.place.Strand.Release())
 }
 

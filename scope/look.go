@@ -17,6 +17,7 @@ import (
 type look struct {
 	seam.Tour[Snapshot, TaskSnapshot]
 	lock park.Look
+	home bool // the caller is where the scopes are, so that their contexts may be asked
 
 	// What the callbacks get, so that it is made once.
 	snap Snapshot
@@ -86,12 +87,13 @@ func (l *look) roots() {
 		l.Locked()
 	}
 	for _, s := range list {
-		l.scope(s)
+		l.scope(s, nil)
 	}
 }
 
-// scope visits a scope that has been entered, or is just being.
-func (l *look) scope(s *Scope) {
+// scope visits a scope that has been entered, or is just being. around is why
+// what it is in was cancelled, or nil.
+func (l *look) scope(s *Scope, around *CanceledError) {
 	l.snap = Snapshot{ID: s.id, Name: s.nameNow(), State: "locked"}
 	l.at = seam.Sight{Owner: s}
 	if !l.lock(&s.mu) {
@@ -103,14 +105,30 @@ func (l *look) scope(s *Scope) {
 	}
 	l.snap.State, l.snap.Opened, l.snap.Deadline, l.snap.Shielded = s.phase.String(), s.opened, s.deadlineLocked(), s.shield
 	span, cause := s.place.Span, s.cause
-	asks := !s.settled && s.phase != made // one that is being entered has no context yet
+	entered, settled := s.phase != made, s.settled // one that is being entered has no context yet
+	asks := l.home || !inBubble(s.opened)
+	if !s.follows {
+		around = nil
+	}
 	n, next := l.firstLocked(s)
 	size := s.front + s.back
 	inner := listOf(s.inner)
 	s.mu.Unlock()
 
-	if asks && s.std.Err() != nil {
-		cause = s.causeOfStd()
+	over := around // why its tasks are cancelled
+	switch {
+	case !entered:
+	case !asks:
+		if e := s.noted.Load(); e != nil {
+			over = e
+		}
+	case s.std.Err() != nil:
+		over = s.causeOfStd()
+	default:
+		over = nil
+	}
+	if entered && !settled {
+		cause = over
 	}
 	l.snap.Cause, l.snap.Span = cause, span.Context()
 	if s.up == nil {
@@ -131,13 +149,13 @@ func (l *look) scope(s *Scope) {
 		list, whole = l.rest(s, list)
 	}
 	for _, c := range slices.Backward(list) {
-		l.child(c)
+		l.child(c, over, asks)
 	}
 	if !whole {
 		l.Locked()
 	}
 	for _, s := range inner {
-		l.scope(s)
+		l.scope(s, over)
 	}
 	l.ScopeEnd()
 }
@@ -193,13 +211,22 @@ func (l *look) rest(s *Scope, list []*Child) (all []*Child, whole bool) {
 	}
 }
 
-// child visits a task.
-func (l *look) child(c *Child) {
+// inBubble reports whether t was read in a synctest bubble: there it has no
+// monotonic part.
+func inBubble(t time.Time) bool { return t == t.Round(0) } //nolint:staticcheck // the parts are the question, not the instant
+
+// child visits a task. over is why its scope was cancelled, or nil; asks says
+// that its context may be asked.
+func (l *look) child(c *Child, over *CanceledError, asks bool) {
 	// What it waits for is read first, and the state after it: who waits has
 	// begun, and who is done waits no more (TestSnapshotFitsTogether).
 	l.at = seam.Sight{Owner: c}
 	what, since, _ := c.strand.Waiting()
-	l.task = TaskSnapshot{ID: c.id, Name: c.Name(), State: c.State(), Started: c.begunAt()}
+	cause := c.causeNow(over, asks)
+	l.task = TaskSnapshot{ID: c.id, Name: c.Name(), State: State(c.state.Load()), Started: c.begunAt()}
+	if l.task.State == Running && cause != nil {
+		l.task.State, l.at.Cause = Canceling, cause
+	}
 	if l.task.State < Succeeded {
 		l.waits(&c.strand, what, since)
 	}
@@ -218,9 +245,23 @@ func (l *look) child(c *Child) {
 		l.Locked()
 	}
 	for _, s := range inner {
-		l.scope(s)
+		l.scope(s, cause)
 	}
 	l.TaskEnd()
+}
+
+// causeNow is why the task is cancelled by now, or nil.
+func (c *Child) causeNow(over *CanceledError, asks bool) *CanceledError {
+	own := c.own.Load()
+	switch {
+	case !asks && own != nil && own.noted.Load() != nil:
+		return own.noted.Load()
+	case !asks:
+		return over
+	case own != nil && own.Err() != nil, over == nil && c.scope.std.Err() != nil:
+		return CauseOf(c.place.Ctx)
+	}
+	return over
 }
 
 // waits notes what a strand waits for, if it does.

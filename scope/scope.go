@@ -53,6 +53,7 @@ type Scope struct {
 
 	hidden  atomic.Bool                   // shielded, as of now
 	foreign atomic.Pointer[CanceledError] // see foreignCause
+	noted   atomic.Pointer[CanceledError] // see note
 
 	// mu guards the rest, and the config until the scope is entered. Lock
 	// order: a scope, then one of its tasks; never two scopes. No user code
@@ -314,10 +315,11 @@ func (s *Scope) begin(base context.Context, shielded bool) {
 	s.phase = open
 	if s.before != nil {
 		s.stop(s.before)
+		s.note()
 		return
 	}
 	if watch {
-		s.hookContextLocked(s.std, s.spreadHook)
+		s.hookContextLocked(s.std, func() { s.note(); s.spreadHook() })
 	}
 	if s.movable {
 		s.armLocked()

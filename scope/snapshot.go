@@ -56,7 +56,9 @@ type Wait struct {
 	Waiters int
 }
 
-// Snapshot returns what is in the scope at this moment.
+// Snapshot returns what is in the scope at this moment. Like [Scope.Cause] it is
+// for callers in the scope's own synctest bubble, if that is in one; [Snapshots]
+// is for all.
 func (s *Scope) Snapshot() Snapshot {
 	s.mu.Lock()
 	if s.phase == made {
@@ -65,7 +67,9 @@ func (s *Scope) Snapshot() Snapshot {
 	}
 	s.mu.Unlock()
 	var a album
-	newLook(a.tour()).scope(s)
+	l := newLook(a.tour())
+	l.home = true
+	l.scope(s, nil)
 	return a.done[0]
 }
 

@@ -137,7 +137,7 @@ func (e *eye) keepApart(up *frame, name string) bool {
 
 func (e *eye) task(t *scope.TaskSnapshot, at *seam.Sight) bool {
 	e.view.Tasks++
-	f := frame{task: Task{Count: 1, ID: t.ID, Name: t.Name, State: t.State, Began: t.Started, Span: t.Span, Cause: causeOf(t, at, e.top().scope)}, owner: at.Owner, line: t.ID}
+	f := frame{task: Task{Count: 1, ID: t.ID, Name: t.Name, State: t.State, Began: t.Started, Span: t.Span, Cause: causeOf(at)}, owner: at.Owner, line: t.ID}
 	if at.Waits {
 		e.count(at)
 		e.note(t.ID, at)
@@ -146,6 +146,11 @@ func (e *eye) task(t *scope.TaskSnapshot, at *seam.Sight) bool {
 	e.suspectTask(t, at, f.task.Cause)
 	e.open = append(e.open, f)
 	return true
+}
+
+func causeOf(at *seam.Sight) *scope.CanceledError {
+	cause, _ := at.Cause.(*scope.CanceledError) //nolint:errorlint // nothing else is in it
+	return cause
 }
 
 func (e *eye) taskEnd() {

@@ -85,17 +85,6 @@ func (e *eye) suspectTask(t *scope.TaskSnapshot, at *seam.Sight, cause *scope.Ca
 	}
 }
 
-// causeOf is why a task that runs was cancelled; nil if it was not.
-func causeOf(t *scope.TaskSnapshot, at *seam.Sight, in *Scope) *scope.CanceledError {
-	if t.State != scope.Canceling {
-		return nil
-	}
-	if in.Cause != nil {
-		return in.Cause
-	}
-	return scope.CauseOf(seam.ContextOf(at.Owner))
-}
-
 // idleness is whether anything goes on in a root scope.
 type idleness struct {
 	busy   bool // something runs, or will go on by itself

@@ -43,6 +43,7 @@ type Sight struct {
 	Parked bool // and nobody has begun to wake it
 	Mark   park.Mark
 	Since  time.Time
+	Cause  error // of a task that is being cancelled: the *scope.CanceledError, or nil
 }
 
 // Walk goes through every open root scope, oldest first. Its type is
