@@ -47,22 +47,43 @@ func TestRealTimeSaturation(t *testing.T) {
 	}
 	idle := measure(spinners(0))
 	two, eight, many := measure(spinners(2)), measure(spinners(8)), measure(spinners(64))
-	flood := measure(func(ctx context.Context, over *atomic.Bool) {
-		for range 8 * runtime.GOMAXPROCS(0) {
-			scope.Go(ctx, func(ctx context.Context) error {
-				for !over.Load() {
-					scope.Go(ctx, func(context.Context) error { return nil })
-				}
-				return nil
-			})
-		}
-	})
-	t.Logf("idle %.2f, spinning 2: %.2f, 8: %.2f, 64: %.2f; flood of short tasks: %.2f", idle, two, eight, many, flood)
+	var tasks atomic.Int64
+	flooded := measure(func(ctx context.Context, over *atomic.Bool) { flood(ctx, over, &tasks) })
+	t.Logf("idle %.2f, spinning 2: %.2f, 8: %.2f, 64: %.2f; flood of %d short tasks: %.2f", idle, two, eight, many, tasks.Load(), flooded)
 	require.Less(t, idle, 1.2)
 	require.Greater(t, two, 1.5*idle)
 	require.Greater(t, eight, 1.5*two)
 	require.Greater(t, many, 2*eight)
-	require.Greater(t, flood, 2*idle)
+	require.Greater(t, flooded, 1.5*many)
+}
+
+// flood has tasks of 150 µs come four times as fast as the processors can run them,
+// whether they are run or not, until over is set. The backlog grows, up to a
+// bound, which is three seconds of work.
+func flood(ctx context.Context, over *atomic.Bool, tasks *atomic.Int64) {
+	const work, most = 150 * time.Microsecond, 20_000 // for each processor
+	procs := int64(runtime.GOMAXPROCS(0))
+	var backlog atomic.Int64
+	short := func(context.Context) error {
+		for began := time.Now(); time.Since(began) < work && !over.Load(); {
+		}
+		backlog.Add(-1)
+		return nil
+	}
+	scope.Go(ctx, func(ctx context.Context) error {
+		for began := time.Now(); !over.Load(); {
+			due := 4 * procs * int64(time.Since(began)/work)
+			for tasks.Load() < due && backlog.Load() < most*procs {
+				tasks.Add(1)
+				backlog.Add(1)
+				scope.Go(ctx, short)
+			}
+			if err := scope.Sleep(ctx, ms); err != nil { // who sleeps comes first when he wakes, however long the queue is
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // A hog among 50 tasks is named first, in 19 of 20 runs at least, when the lag

@@ -37,7 +37,10 @@ func (m *Monitor) run(ctx context.Context) error {
 		if err := scope.Sleep(ctx, m.period); err != nil {
 			return err
 		}
-		// A goroutine that its timer has woken jumps the queue; here it does not.
+		// A goroutine that its timer has woken jumps the queue; here it does not:
+		// it goes to the end of the queue that all processors share. (Each has one
+		// of its own, too, of at most 256, and after 61 of those lets in one that
+		// waits in the shared one.)
 		runtime.Gosched()
 		now := time.Now()
 		r.record(m, now, m.turned(now))
