@@ -2,6 +2,7 @@ package monitor_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -66,6 +67,82 @@ func ExampleMonitor_Run_host() {
 	// Output:
 	// ExampleMonitor_Run_host.func3/window/blocker
 	// <nil>
+}
+
+// A few measurements a second are enough to see a program in trouble, and cost
+// next to nothing.
+func ExamplePeriod() {
+	m := monitor.New(monitor.Period(100 * time.Millisecond))
+	fmt.Println(m.Result()) // before the first measurement
+	// Output: 1
+}
+
+// Remember for longer: what was measured counts for ten minutes.
+func ExampleWindow() {
+	m := monitor.New(monitor.Window(10 * time.Minute))
+	fmt.Println(m.Stats().Window)
+	// Output: 10m0s
+}
+
+// Say from when on the program is too busy to take more on.
+func ExampleMonitor_Result() {
+	m := monitor.New()
+	err := m.Watch(context.Background(), func(ctx context.Context) error {
+		if m.Result() > 50 { // what is ready waits for half a second before it runs
+			return errors.New("overloaded")
+		}
+		return serve(ctx)
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// Print the lags of the last minute, as a histogram.
+func ExampleStats() {
+	m := monitor.New(monitor.Name("main"))
+	_ = m.Watch(context.Background(), serve)
+	s := m.Stats()
+	bounds := monitor.LagBounds()
+	for i, n := range s.Lags {
+		if n > 0 && i < len(bounds) {
+			log.Printf("%d lags up to %v", n, bounds[i])
+		}
+	}
+	fmt.Println(bounds[0], bounds[len(bounds)-1], len(s.Lags)-len(bounds))
+	// Output: 100µs 5s 1
+}
+
+// Turn a report into one line of a log.
+func ExampleReport() {
+	report := func(r monitor.Report) string {
+		who := "nobody that could be measured"
+		if len(r.Culprits) > 0 {
+			who = r.Culprits[0].Task // the worst comes first
+		}
+		return fmt.Sprintf("%s: late by %v: %s", r.At.Format(time.TimeOnly), r.Lag, who)
+	}
+	fmt.Println(report(monitor.Report{
+		At:       time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC),
+		Lag:      80 * time.Millisecond,
+		Culprits: []monitor.Culprit{{Task: "service/hash"}, {Task: "service/index"}},
+	}))
+	// Output: 12:00:00: late by 80ms: service/hash
+}
+
+// A culprit that is no task of Corral's has no name: its stack tells what it is.
+func ExampleCulprit() {
+	tell := func(c monitor.Culprit) string {
+		first, _, _ := strings.Cut(string(c.Stack), "\n")
+		if c.Task == "" {
+			return first
+		}
+		return fmt.Sprintf("%s, in %s, for %v", c.Task, first, c.CPU)
+	}
+	fmt.Println(tell(monitor.Culprit{Task: "service/hash", CPU: 300 * time.Millisecond, Stack: []byte("crypto/sha256.block\n\t…")}))
+	fmt.Println(tell(monitor.Culprit{CPU: 20 * time.Millisecond, Stack: []byte("runtime.gcDrain\n\t…")}))
+	// Output:
+	// service/hash, in crypto/sha256.block, for 300ms
+	// runtime.gcDrain
 }
 
 // Ask who did it when the processors were held for long.

@@ -90,6 +90,11 @@ func TestInquiry(t *testing.T) {
 	}
 	delay := got["corral.loop.delay"].(metricdata.Histogram[float64]).DataPoints[0]
 	require.EqualValues(t, 8, delay.Count, "every lag is recorded once")
+	var bounds []float64
+	for _, b := range LagBounds() {
+		bounds = append(bounds, b.Seconds())
+	}
+	require.Equal(t, delay.Bounds, bounds, "Stats.Lags has the same")
 	id := spanContext(7).SpanID()
 	require.NotEmpty(t, delay.Exemplars)
 	for _, e := range delay.Exemplars {

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,9 +209,16 @@ type Stats struct {
 	// period: half of them, 99 in a hundred, and all, at most. The first two are
 	// known to within a quarter.
 	LagP50, LagP99, LagMax time.Duration
+	// Lags counts these, from the shortest on: those up to each of the
+	// [LagBounds], and at last those above.
+	Lags [15]uint64
 	// Window is what [Window] has set.
 	Window time.Duration
 }
+
+// LagBounds returns the bounds of [Stats.Lags], which are those of the histogram
+// corral.loop.delay. A lag that is equal to one is counted with it.
+func LagBounds() []time.Duration { return slices.Clone(lagBounds[:]) }
 
 // Stats returns the measurements.
 func (m *Monitor) Stats() Stats { return m.statsAt(time.Now()) }
@@ -238,7 +246,7 @@ func (m *Monitor) statsLocked(now time.Time) Stats {
 	t, last := m.totalLocked(now)
 	s := Stats{
 		Samples: m.samples, Last: m.ratio(last.Seconds()), Mean: m.ratio(t.mean()), Max: m.ratio(t.longest.Seconds()),
-		LagMax: max(0, t.longest-m.period), Window: m.length,
+		LagMax: max(0, t.longest-m.period), Lags: t.bounded, Window: m.length,
 	}
 	if t.n > 0 {
 		q := m.window.quantiles(0.5, 0.99)
@@ -271,6 +279,7 @@ func (m *Monitor) totalLocked(now time.Time) (t slot, last time.Duration) {
 		t.seconds += turn.Seconds()
 		t.squares += turn.Seconds() * turn.Seconds()
 		t.longest = max(t.longest, turn)
+		t.bounded[bound(max(0, turn-m.period))]++
 	}
 	return t, last
 }

@@ -23,6 +23,26 @@ type slot struct {
 	squares float64 // each of them times itself
 	longest time.Duration
 	lags    lags
+	bounded [len(lagBounds) + 1]uint64 // what the lags come to; see bound
+}
+
+// lagBounds are those of corral.loop.delay.
+var lagBounds = [...]time.Duration{
+	100 * time.Microsecond, 250 * time.Microsecond, 500 * time.Microsecond,
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond,
+	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
+	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 5 * time.Second,
+}
+
+// bound is the number of the first bound that lag is not above.
+func bound(lag time.Duration) int {
+	for i, b := range lagBounds {
+		if lag <= b {
+			return i
+		}
+	}
+	return len(lagBounds)
 }
 
 func newWindow(d time.Duration) window { return window{part: max(1, d/slots)} }
@@ -46,6 +66,7 @@ func (w *window) add(at, turn, lag time.Duration) {
 	s.squares += turn.Seconds() * turn.Seconds()
 	s.longest = max(s.longest, turn)
 	s.lags.add(lag)
+	s.bounded[bound(lag)]++
 }
 
 // total sums up the window; what it returns has no quantiles.
@@ -56,6 +77,9 @@ func (w *window) total() (t slot) {
 		t.seconds += s.seconds
 		t.squares += s.squares
 		t.longest = max(t.longest, s.longest)
+		for b, n := range s.bounded {
+			t.bounded[b] += n
+		}
 	}
 	return t
 }

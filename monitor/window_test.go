@@ -171,3 +171,35 @@ func TestTurnsDoNotAllocate(t *testing.T) {
 		r.record(c.m, c.now, c.m.turned(c.now))
 	}))
 }
+
+// The lags are counted as the histogram corral.loop.delay counts them, in the
+// window alone; the turn that is under way counts when it is longer than the last.
+func TestLags(t *testing.T) {
+	require.Zero(t, New().Stats().Lags)
+	bounds := LagBounds()
+	require.Len(t, bounds, len(Stats{}.Lags)-1)
+	c := newClock(Window(time.Hour))
+	for i, b := range bounds {
+		c.turns(i+1, 10*ms+b) // equal: with it
+		c.turns(1, 10*ms+b+1) // above: with the next
+	}
+	s := c.m.statsAt(c.now)
+	for i, n := range s.Lags {
+		want := i + 2
+		if i == 0 || i == len(bounds) {
+			want = 1
+		}
+		require.EqualValues(t, want, n, "%d", i)
+	}
+
+	c = newClock()
+	c.turns(1, 10*ms)
+	c.outstanding(20 * ms)
+	require.EqualValues(t, 1, c.m.statsAt(c.now).Lags[6])
+	c.m.turned(c.now)
+	require.EqualValues(t, 1, c.m.statsAt(c.now).Lags[6])
+	c.turns(7000, 10*ms)
+	s = c.m.statsAt(c.now)
+	require.Zero(t, s.Lags[6])
+	require.InDelta(t, 6000, s.Lags[0], 101)
+}

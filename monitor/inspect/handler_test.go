@@ -513,6 +513,15 @@ func TestLag(t *testing.T) {
 		lag := get(t, inspect.Handler(inspect.Lag("main", m)), "lag.json")
 		require.Equal(t, "main", field(t, lag, "monitors", 0, "name"))
 		require.Positive(t, field(t, lag, "monitors", 0, "samples"))
+		counted, bounds := 0.0, []float64{}
+		for _, b := range field(t, lag, "monitors", 0, "histogram").([]any) {
+			counted += field(t, b, "count").(float64)
+			if below, ok := field(t, b, "below").(float64); ok {
+				bounds = append(bounds, below)
+			}
+		}
+		require.Equal(t, field(t, lag, "monitors", 0, "samples"), counted)
+		require.Equal(t, []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5}, bounds)
 		require.Positive(t, field(t, lag, "runtime", "procs"))
 		total := 0.0
 		for _, b := range field(t, lag, "runtime", "histogram").([]any) {

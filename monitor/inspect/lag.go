@@ -5,6 +5,7 @@ import (
 	"runtime/metrics"
 
 	"github.com/corral-go/corral/internal/findings"
+	"github.com/corral-go/corral/monitor"
 )
 
 // lag is the answer of the screen of that name.
@@ -16,15 +17,16 @@ type lag struct {
 
 // monitorLag is what a Monitor has measured, in seconds and ratios.
 type monitorLag struct {
-	Name    text    `json:"name"`
-	Samples uint64  `json:"samples"`
-	Last    float64 `json:"last"`
-	Mean    float64 `json:"mean"`
-	Max     float64 `json:"max"`
-	P50     float64 `json:"lag_p50"`
-	P99     float64 `json:"lag_p99"`
-	LagMax  float64 `json:"lag_max"`
-	Window  float64 `json:"window"`
+	Name      text     `json:"name"`
+	Samples   uint64   `json:"samples"`
+	Last      float64  `json:"last"`
+	Mean      float64  `json:"mean"`
+	Max       float64  `json:"max"`
+	P50       float64  `json:"lag_p50"`
+	P99       float64  `json:"lag_p99"`
+	LagMax    float64  `json:"lag_max"`
+	Window    float64  `json:"window"`
+	Histogram []bucket `json:"histogram"` // of the lags in the window, with the bounds of corral.loop.delay
 }
 
 // runtimeLag is what Go's scheduler says of itself.
@@ -49,7 +51,7 @@ func (c *config) lag(v *findings.View, _ query) (any, bool) {
 	for _, m := range c.monitors {
 		s := m.Stats()
 		out.Monitors = append(out.Monitors, monitorLag{
-			clean(m.name), s.Samples, s.Last, s.Mean, s.Max, s.LagP50.Seconds(), s.LagP99.Seconds(), s.LagMax.Seconds(), s.Window.Seconds(),
+			clean(m.name), s.Samples, s.Last, s.Mean, s.Max, s.LagP50.Seconds(), s.LagP99.Seconds(), s.LagMax.Seconds(), s.Window.Seconds(), lagsOf(s),
 		})
 	}
 	samples := []metrics.Sample{
@@ -68,6 +70,18 @@ func (c *config) lag(v *findings.View, _ query) (any, bool) {
 		out.Runtime.Histogram = histogramOf(samples[3].Value.Float64Histogram())
 	}
 	return out, true
+}
+
+// lagsOf puts the counts of s beside their bounds.
+func lagsOf(s monitor.Stats) []bucket {
+	out := make([]bucket, len(s.Lags))
+	for i, b := range monitor.LagBounds() {
+		out[i].Below = b.Seconds()
+	}
+	for i, n := range s.Lags {
+		out[i].Count = n
+	}
+	return out
 }
 
 // histogramOf puts what the runtime has counted into the bounds.

@@ -33,6 +33,7 @@ export function duration(ms) {
   ms = Math.abs(ms);
   let out;
   if (ms < 1) out = Math.round(ms * 1000) + " µs";
+  else if (ms < 10) out = +ms.toFixed(1) + " ms";
   else if (ms < 1000) out = Math.round(ms) + " ms";
   else if (ms < 60e3) out = (ms / 1000).toFixed(1) + " s";
   else if (ms < 3600e3) out = Math.floor(ms / 60e3) + " m " + String(Math.floor((ms % 60e3) / 1000)).padStart(2, "0") + " s";

@@ -102,27 +102,29 @@ export const lag = (main) => screen(main, "Scheduler lag", "lag.json", (data, fo
   const since = data.runtime.histogram.map((b, i) => ({ ...b, count: Math.max(0, b.count - before[i]) }));
   const some = since.some((b) => b.count);
   const shown = some ? since : data.runtime.histogram;
+  const counts = (key, caption, what, list) => fold(key, "As a table", table(caption, [["At most", "num"], [what, "num"]], list.map((b) => [b.below ? duration(b.below * 1e3) : "more", number(b.count)])));
   const title = some ? "since this page was opened" : "since the program began";
   return [
     h("p", { class: "figures" }, figure(number(data.runtime.goroutines), "goroutines"), figure(number(data.runtime.runnable), "ready to run"), figure(number(data.runtime.procs), "processors"),
       data.monitors.map((m) => figure(m.mean.toFixed(2), ["saturation, ", name(m.name)]))),
     data.monitors.length ? [h("h3", {}, "Monitors"), quantiles(data.monitors), table("Monitors", [["Name", "wide"], ["Result", "num"], ["Last", "num"], ["Max", "num"], ["Half below", "num"], ["99 % below", "num"], ["Longest lag", "num"], ["Samples", "num"], ["Window", "num"]],
-      data.monitors.map((m) => [name(m.name), m.mean.toFixed(2), m.last.toFixed(2), m.max.toFixed(2), duration(m.lag_p50 * 1e3), duration(m.lag_p99 * 1e3), duration(m.lag_max * 1e3), number(m.samples), duration(m.window * 1e3)]))]
+      data.monitors.map((m) => [name(m.name), m.mean.toFixed(2), m.last.toFixed(2), m.max.toFixed(2), duration(m.lag_p50 * 1e3), duration(m.lag_p99 * 1e3), duration(m.lag_max * 1e3), number(m.samples), duration(m.window * 1e3)])),
+      data.monitors.map((m, i) => [h("h4", {}, "Lags of ", name(m.name), ", in the last " + duration(m.window * 1e3)), histogram(m.histogram, "Histogram of the Monitor's lags"), counts("lags" + i, "Lag", "Measurements", m.histogram)])]
       : h("p", { class: "note" }, "No Monitor is shown here: see inspect.Lag."),
     h("h3", {}, "How long goroutines were ready before they ran, " + title),
-    histogram(shown),
-    fold("histogram", "As a table", table("Scheduling latency", [["At most", "num"], ["Goroutines", "num"]], shown.map((b) => [b.below ? duration(b.below * 1e3) : "more", number(b.count)]))),
-  ].flat();
+    histogram(shown, "Histogram of scheduling latency"),
+    counts("runtime", "Scheduling latency", "Goroutines", shown),
+  ].flat(Infinity);
 });
 
 const figure = (value, what) => h("span", { class: "figure" }, h("b", {}, value), " ", what);
 
-function histogram(list) {
+function histogram(list, title) {
   const w = 760, hh = 200, base = 160;
   const most = Math.max(1, ...list.map((b) => b.count));
   const step = w / list.length;
   const y = (n) => (n ? Math.max(2, (140 * Math.log1p(n)) / Math.log1p(most)) : 0);
-  return s("svg", { viewBox: `0 0 ${w} ${hh}`, class: "chart", role: "img", "aria-label": "Histogram of scheduling latency, logarithmic; the table below has the same" },
+  return s("svg", { viewBox: `0 0 ${w} ${hh}`, class: "chart", role: "img", "aria-label": title + ", logarithmic; the table below has the same" },
     s("line", { x1: 0, x2: w, y1: base, y2: base, class: "axis" }),
     list.map((b, i) => [
       s("rect", { x: i * step + 3, y: base - y(b.count), width: step - 6, height: y(b.count), rx: 2, class: "bar" }),
