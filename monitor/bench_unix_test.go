@@ -57,13 +57,14 @@ func sleepAndYield() (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		alarm := time.NewTimer(10 * ms)
 		for {
 			select {
 			case <-over:
 				return
-			default:
-				time.Sleep(10 * ms)
+			case <-alarm.C:
 				runtime.Gosched()
+				alarm.Reset(10 * ms)
 			}
 		}
 	}()

@@ -3,12 +3,14 @@ package monitor
 import (
 	"bufio"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/internal/findings"
+	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
 )
 
@@ -42,8 +44,41 @@ func (t *text) view(v *findings.View) {
 			t.line(1, fmt.Sprintf("%s: %d waiting, oldest %s%s", named(o.Kind, o.Name), o.Waiting, t.age(o.Oldest), held(o.Holders)))
 		}
 	}
+	t.levels(v)
 	t.findings("deadlocks", v.Findings, true)
 	t.findings("suspicions", v.Findings, false)
+}
+
+// levels writes the queues and limiters.
+func (t *text) levels(v *findings.View) {
+	if len(v.Levels) > 0 {
+		t.line(0, "\nqueues and limiters")
+	}
+	for i := range v.Levels {
+		if t.cut(1, i, len(v.Levels)+v.Unseen) {
+			return
+		}
+		t.line(1, level(&v.Levels[i]))
+	}
+}
+
+func level(l *park.Level) string {
+	s := named(l.Kind, l.Name) + ": "
+	if l.Locked {
+		return s + "<locked>"
+	}
+	if l.Capacity > 0 || l.Kind == "limiter" {
+		s += fmt.Sprintf("%d of %d", l.Size, l.Capacity)
+	} else {
+		s += number(l.Size, "item")
+	}
+	if l.Peak > 0 {
+		s += ", peak " + strconv.Itoa(l.Peak)
+	}
+	if l.Oldest > 0 {
+		s += ", oldest " + length(l.Oldest)
+	}
+	return s + ", " + strconv.Itoa(l.Waiting) + " waiting"
 }
 
 func (t *text) findings(title string, list []findings.Finding, certain bool) {

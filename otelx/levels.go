@@ -85,6 +85,21 @@ func (l *levels) liveLocked() []any {
 	return alive
 }
 
+// Watched returns the queues and limiters that are measured and alive, for who
+// looks at them; ok is false if somebody holds the lock of their list.
+func (m *Meter) Watched() (alive []any, ok bool) {
+	if m == nil {
+		return nil, true
+	}
+	for range 1000 {
+		if m.levels.mu.TryLock() {
+			defer m.levels.mu.Unlock()
+			return m.levels.liveLocked(), true
+		}
+	}
+	return nil, false
+}
+
 // observe is called when metrics are collected.
 func (m *Meter) observe(_ context.Context, o metric.Observer) error {
 	defer m.rescue()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/internal/seam"
+	"github.com/corral-go/corral/otelx"
 )
 
 // look is one walk through the live tree, for a snapshot, a dump, or whoever
@@ -95,7 +96,7 @@ func (l *look) roots() {
 // what it is in was cancelled, or nil.
 func (l *look) scope(s *Scope, around *CanceledError) {
 	l.snap = Snapshot{ID: s.id, Name: s.nameNow(), State: "locked"}
-	l.at = seam.Sight{Owner: s}
+	l.at = seam.Sight{Owner: s, Look: l.lock}
 	if !l.lock(&s.mu) {
 		if l.Scope(&l.snap, &l.at) {
 			l.Locked()
@@ -220,7 +221,7 @@ func inBubble(t time.Time) bool { return t == t.Round(0) } //nolint:staticcheck 
 func (l *look) child(c *Child, over *CanceledError, asks bool) {
 	// What it waits for is read first, and the state after it: who waits has
 	// begun, and who is done waits no more (TestSnapshotFitsTogether).
-	l.at = seam.Sight{Owner: c}
+	l.at = seam.Sight{Owner: c, Look: l.lock}
 	what, since, _ := c.strand.Waiting()
 	cause := c.causeNow(over, asks)
 	l.task = TaskSnapshot{ID: c.id, Name: c.Name(), State: State(c.state.Load()), Started: c.begunAt()}
@@ -324,6 +325,7 @@ func init() {
 		c := owner.(*Child)
 		return c.id, c.Name()
 	}
+	seam.MeterOf = func(owner any) *otelx.Meter { return placeOf(owner).Meter }
 	seam.ContextOf = func(owner any) context.Context { return placeOf(owner).Ctx }
 }
 

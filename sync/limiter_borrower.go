@@ -37,9 +37,10 @@ func (l *CapacityLimiter) Awaited(look park.Look) park.Mark {
 	case look == nil:
 		return m
 	case !look(&l.mu):
-		m.Locked = true
+		m.Locked, m.Object = true, (*measuredLimiter)(l)
 		return m
 	}
+	m.Object = (*measuredLimiter)(l)
 	var holders []any
 	m.Waiters = l.line.Len()
 	for b := range l.borrowers {

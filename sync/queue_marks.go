@@ -11,15 +11,23 @@ type (
 
 // Awaited names the queue in the live tree.
 func (q *putting[T]) Awaited(look park.Look) park.Mark {
-	return marked(look, "queue.put", q.name, &q.mu, &q.putters)
+	return (*measured[T])(q).marked(look, "queue.put", &q.putters)
 }
 
 // Awaited names the queue in the live tree.
 func (q *getting[T]) Awaited(look park.Look) park.Mark {
-	return marked(look, "queue.get", q.name, &q.mu, &q.getters)
+	return (*measured[T])(q).marked(look, "queue.get", &q.getters)
 }
 
 // Awaited names the queue in the live tree.
 func (q *joining[T]) Awaited(look park.Look) park.Mark {
-	return marked(look, "queue.join", q.name, &q.mu, &q.joiners)
+	return (*measured[T])(q).marked(look, "queue.join", &q.joiners)
+}
+
+func (m *measured[T]) marked(look park.Look, kind string, line *park.Line) park.Mark {
+	mark := marked(look, kind, m.name, &m.mu, line)
+	if look != nil {
+		mark.Object = m
+	}
+	return mark
 }

@@ -30,6 +30,7 @@ func LookApart(try bool, apart func(in uint64, name string) bool) *View {
 	slices.SortStableFunc(e.view.Objects, func(a, b *Object) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
 	})
+	e.levels()
 	e.view.Findings = e.certain(try)
 	for _, f := range e.suspicions {
 		e.view.Findings = append(e.view.Findings, *f)
@@ -47,6 +48,7 @@ type eye struct {
 	waiters []*waiter
 	idle    idleness // of the root the walk is in
 	lists   map[like]*Finding
+	leveled levelled
 
 	suspicions []*Finding
 }
@@ -74,6 +76,7 @@ type objectKey struct{ kind, name string }
 
 func (e *eye) scope(s *scope.Snapshot, at *seam.Sight) bool {
 	e.view.Scopes++
+	e.leveled.scope(at)
 	f := frame{scope: &Scope{
 		Count: 1, ID: s.ID, Name: s.Name, Path: seam.PathOf(at.Owner), State: s.State, Opened: s.Opened, Deadline: s.Deadline,
 		Shielded: s.Shielded, Cause: s.Cause, Span: s.Span,
@@ -238,6 +241,9 @@ func (e *eye) count(at *seam.Sight) {
 	e.view.Locked = e.view.Locked || at.Mark.Locked
 	if untold[at.Mark.Kind] {
 		return
+	}
+	if at.Mark.Object != nil {
+		e.leveled.see(at.Mark.Object)
 	}
 	k := objectKey{at.Mark.Kind, at.Mark.Name}
 	o := e.objects[k]

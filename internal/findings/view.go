@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
 )
 
@@ -15,6 +16,8 @@ type View struct {
 	Scopes   int // all of them, those in a group too
 	Tasks    int
 	Objects  []*Object
+	Levels   []park.Level // of queues and limiters, by kind and name; see eye.levels
+	Unseen   int          // queues and limiters that are not among these
 	Findings []Finding
 	Locked   bool // some of it was not seen: somebody held a lock for long
 }

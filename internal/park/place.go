@@ -83,11 +83,31 @@ type Mark struct {
 	Held    time.Time // the holders have had it since then, or longer; zero: not known
 	Waiters int       // how many wait for it, this one included; 0: not counted
 	Locked  bool      // some of this stays out: somebody holds a lock of it
+	Object  Leveled   // what is waited for, if that can say how full it is
 	// Maker is the name, and MakerID the id, of the task or scope in which what
 	// is waited for was made, and from which one may expect that it ends the
 	// wait; 0 if there is none.
 	Maker   string
 	MakerID uint64
+}
+
+// A Leveled is a queue or limiter: it says how full it is, to who looks. Two are
+// the same if they are equal.
+type Leveled interface {
+	// Level may be called while no lock is held.
+	Level(look Look) Level
+}
+
+// A Level is how a queue or limiter stands in one moment.
+type Level struct {
+	Kind     string // queue, limiter
+	Name     string
+	Size     int // items in it, tokens that are borrowed
+	Capacity int // how many there can be; of a queue, 0: any number
+	Peak     int // the most items there ever were; 0: not counted
+	Waiting  int
+	Oldest   time.Duration // how long the oldest item has been in it; 0: not known
+	Locked   bool          // all of this but the name stays out: somebody holds its lock
 }
 
 // A Strand is one line of execution with its one waiter, and the mark of what

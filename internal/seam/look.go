@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/otelx"
 )
 
 // A Tour is a walk through the live tree. Every scope comes before what is in
@@ -43,7 +44,8 @@ type Sight struct {
 	Parked bool // and nobody has begun to wake it
 	Mark   park.Mark
 	Since  time.Time
-	Cause  error // of a task that is being cancelled: the *scope.CanceledError, or nil
+	Look   park.Look // how the walk takes locks, for what it leads to
+	Cause  error     // of a task that is being cancelled: the *scope.CanceledError, or nil
 }
 
 // Walk goes through every open root scope, oldest first. Its type is
@@ -57,6 +59,8 @@ var (
 	CodeOf func(owner any) uintptr
 	// NameOf returns its id, and its name.
 	NameOf func(owner any) (id uint64, name string)
+	// MeterOf returns what it is measured with, or nil.
+	MeterOf func(owner any) *otelx.Meter
 	// ContextOf returns the ctx that its function has.
 	ContextOf func(owner any) context.Context
 )

@@ -83,15 +83,14 @@ type Level struct {
 	Oldest   time.Duration // how long the oldest item has been in it
 }
 
-// Watch shows a queue, limiter or pool among those that somebody waits for. The
-// live tree has who waits, and for what; how full something is only its owner
-// can say. Nothing keeps a list of what could be watched, so name what matters:
+// Watch shows a queue, limiter or pool always, and at the top. Without it, the
+// queues and limiters of package sync are shown while somebody waits for them,
+// and in a program that has metrics from their first use on; nothing else keeps
+// a list. So name what matters, and what is not of package sync:
 //
-//	inspect.Watch("jobs", func() inspect.Level {
-//		s := jobs.Stats()
-//		return inspect.Level{
-//			Size: s.Len, Capacity: s.MaxSize, Peak: s.Peak, Waiting: s.WaitingPutters + s.WaitingGetters, Oldest: s.OldestAge,
-//		}
+//	inspect.Watch("connections", func() inspect.Level {
+//		s := db.Stats()
+//		return inspect.Level{Size: s.InUse, Capacity: s.MaxOpenConnections}
 //	})
 //
 // read is called when the screen is looked at, at most twice a second, on a

@@ -64,14 +64,19 @@ function cycle(f) {
 
 export const queues = (main) => screen(main, "Queues and limiters", "queues.json", (data) => [
   data.watched.length ? h("h3", {}, "Watched") : null,
-  data.watched.length ? table("Watched queues, limiters and pools", [["Name", "wide"], ["Level", "wide"], ["Size", "num"], ["Capacity", "num"], ["Peak", "num"], ["Waiting", "num"], ["Oldest", "num"]],
-    data.watched.map((l) => l.problem ? [name(l.name), l.problem, "", "", "", "", ""]
-      : [name(l.name), [level(l), l.capacity && l.size >= l.capacity ? " full" : ""], number(l.size), l.capacity ? number(l.capacity) : "any", l.peak ? number(l.peak) : "", number(l.waiting), l.oldest ? duration(l.oldest * 1000) : ""])) : null,
+  data.watched.length ? levels("Watched queues, limiters and pools", data.watched) : null,
+  h("h3", {}, "Queues and limiters"),
+  data.levels.length ? levels("Queues and limiters", data.levels) : h("p", { class: "note" }, "None that somebody waits for, and none that the program's metrics know. See inspect.Watch."),
+  hidden(data.unseen),
   h("h3", {}, "Waited for"),
   table("What is waited for", [["Kind"], ["Name", "wide"], ["Waiting", "num"], ["Longest", "num"], ["Held by", "wide"]],
     data.waited.map((o) => [h("span", { class: "what" }, o.kind), o.name ? name(o.name) : "", number(o.waiting), age(data, o.since), held(o.holders, o.held)]), "Nobody waits for a queue, lock or limiter."),
   hidden(data.hidden),
 ]);
+
+const levels = (caption, list) => table(caption, [["Kind"], ["Name", "wide"], ["Level", "wide"], ["Size", "num"], ["Capacity", "num"], ["Peak", "num"], ["Waiting", "num"], ["Oldest", "num"]],
+  list.map((l) => l.problem ? [l.kind || "", name(l.name), l.problem, "", "", "", "", ""]
+    : [l.kind || "", l.name ? name(l.name) : "", [level(l), l.capacity && l.size >= l.capacity ? " full" : ""], number(l.size), l.capacity || l.kind === "limiter" ? number(l.capacity) : "any", l.peak ? number(l.peak) : "", number(l.waiting), l.oldest ? duration(l.oldest * 1000) : ""]));
 
 // level draws how full something is, and where the most was.
 function level(l) {
