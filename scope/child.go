@@ -91,6 +91,7 @@ type Child struct {
 	raised *CanceledError // the cause that was given with Raise, or nil
 	sealed bool           // no scope is opened in it any more
 	gone   bool           // it is done
+	asked  bool           // somebody has asked for its error since
 }
 
 type taskKind struct{ background, main, newRoot bool }
@@ -164,6 +165,7 @@ func (c *Child) Err() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked = true
 	return c.err
 }
 

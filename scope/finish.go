@@ -352,7 +352,10 @@ func (c *Child) announce(e *ending) {
 	if fails {
 		cause = s.record(c, e.err, e.panic)
 	}
-	c.publish(e.state, e.err)
+	came := c.publish(e.state, e.err)
+	if e.state == Failed && !fails && s.onError == nil && !came {
+		s.keepUnread(c)
+	}
 	if cause != nil {
 		s.cancel(cause, false, &c.strand)
 	}
@@ -383,8 +386,9 @@ func (c *Child) endScope() {
 	}, false, &c.strand)
 }
 
-// publish makes the result known: state, waiters, Done.
-func (c *Child) publish(state State, err error) {
+// publish makes the result known: state, waiters, Done. It reports whether
+// anybody waited for it, or watched it.
+func (c *Child) publish(state State, err error) (came bool) {
 	c.mu.Lock()
 	c.err = err
 	c.gone = true
@@ -392,7 +396,7 @@ func (c *Child) publish(state State, err error) {
 	c.job = nil
 	c.state.Store(uint32(state))
 	c.mu.Unlock()
-	c.latch.Close(&c.strand)
+	return c.latch.Close(&c.strand)
 }
 
 var errMain = errors.New("the main task has ended")

@@ -114,8 +114,13 @@ func (l *look) scope(s *Scope, around *CanceledError) {
 	n, next := l.firstLocked(s)
 	size := s.front + s.back
 	inner := listOf(s.inner)
+	var lost unread
+	if s.unread != nil {
+		lost = *s.unread
+	}
 	s.mu.Unlock()
 
+	l.at.Unread = lost.tell(l.lock)
 	over := around // why its tasks are cancelled
 	switch {
 	case !entered:

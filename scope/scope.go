@@ -71,6 +71,7 @@ type Scope struct {
 	caught     bool
 	ended      bool // the body or a begun task was ended by the cancellation
 	failed     failures
+	unread     *unread // failures that nobody was told of, or nil
 
 	tasks   *Child      // every task that has not ended, newest first
 	inner   *Scope      // scopes opened in the body, newest first

@@ -94,6 +94,7 @@ func (e *eye) scope(s *scope.Snapshot, at *seam.Sight) bool {
 	}
 	e.open = append(e.open, f)
 	e.suspectScope(f.scope)
+	e.suspectUnread(at)
 	return true
 }
 

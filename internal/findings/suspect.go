@@ -53,6 +53,19 @@ func (e *eye) suspectScope(s *Scope) {
 	}
 }
 
+// suspectUnread is called when the walk enters a scope.
+func (e *eye) suspectUnread(at *seam.Sight) {
+	for _, u := range at.Unread {
+		if e.view.At.Sub(u.At) <= LongUnread {
+			continue
+		}
+		path := seam.PathOf(u.Task)
+		e.suspect(UnreadError, path, u.At, u.ID, func() string {
+			return "task " + Quote(path) + " has failed, and nobody has asked for its error: " + Quote(ErrorText(u.Err))
+		})
+	}
+}
+
 // passedOn reports whether a scope around the one the walk has entered was
 // cancelled for the same cause.
 func (e *eye) passedOn(cause *scope.CanceledError) bool {

@@ -140,6 +140,14 @@ const (
 	LongShield Kind = "shield"
 	// FullQueue is a queue that has been full for long.
 	FullQueue Kind = "full-queue"
+	// UnreadError is a task that has failed and whose error nobody has: its
+	// scope has Supervise(nil), nobody waited for it, and nobody has asked since.
+	// Of each open scope the last few are known. Every other failure goes to a
+	// handler, or to who called Run; what becomes of it there cannot be known.
+	// Nor can it of a future that was settled with an error and let go: it stands
+	// in no tree, and to know whether it was read, every read would have to leave
+	// a mark. (testkit reports futures that are let go without a result.)
+	UnreadError Kind = "unread-error"
 	// LockOverQueue is a lock that is held by who waits for a queue.
 	LockOverQueue Kind = "lock-over-queue"
 )
@@ -148,6 +156,7 @@ const (
 const (
 	LongCancel = time.Second
 	LongFull   = time.Second
+	LongUnread = time.Second
 	LongHold   = 10 * time.Second // of a shield
 	LongIdle   = 10 * time.Second
 )

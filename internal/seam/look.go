@@ -45,7 +45,17 @@ type Sight struct {
 	Mark   park.Mark
 	Since  time.Time
 	Look   park.Look // how the walk takes locks, for what it leads to
+	Unread []Unread  // of a scope: tasks in it that have failed, see there
 	Cause  error     // of a task that is being cancelled: the *scope.CanceledError, or nil
+}
+
+// Unread is a task that has failed, of whose error nobody was told, and nobody
+// has asked for it. A scope knows the last few.
+type Unread struct {
+	Task any // the *scope.Child
+	ID   uint64
+	Err  error
+	At   time.Time
 }
 
 // Walk goes through every open root scope, oldest first. Its type is
