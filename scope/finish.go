@@ -353,11 +353,11 @@ func (c *Child) announce(e *ending) {
 		cause = s.record(c, e.err, e.panic)
 	}
 	came := c.publish(e.state, e.err)
-	if e.state == Failed && !fails && s.onError == nil && !came {
-		s.keepUnread(c)
-	}
 	if cause != nil {
 		s.cancel(cause, false, &c.strand)
+	}
+	if e.state == Failed && !fails && s.onError == nil && !came {
+		s.keepUnread(c)
 	}
 	if e.state == Failed && (cause != nil || !fails) {
 		c.report(*e, !fails && s.onError != nil)

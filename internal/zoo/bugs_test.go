@@ -80,8 +80,8 @@ var bugs = []bug{
 	},
 	{
 		"cancelled before its failure is known", "scope/finish.go",
-		"	c.publish(e.state, e.err)\n	if cause != nil {\n		s.cancel(cause, false, &c.strand)\n	}\n",
-		"	if cause != nil {\n		s.cancel(cause, false, &c.strand)\n	}\n	c.publish(e.state, e.err)\n",
+		"	came := c.publish(e.state, e.err)\n	if cause != nil {\n		s.cancel(cause, false, &c.strand)\n	}\n",
+		"	if cause != nil {\n		s.cancel(cause, false, &c.strand)\n	}\n	came := c.publish(e.state, e.err)\n",
 		"scope", schedules,
 	},
 	{
