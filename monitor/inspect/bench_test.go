@@ -50,20 +50,37 @@ func BenchmarkKept(b *testing.B) {
 // BenchmarkSpawn is how long it takes to spawn a task into a scope of a hundred
 // thousand, with nobody looking, and with a viewer that asks as fast as answers
 // come (a page asks every 0.8 s, and gets what was made within half a second).
+// "beside" is the control: instead of the viewer, somebody computes and allocates
+// as much and looks at nothing. What a viewer costs above that is what his locks
+// cost.
 func BenchmarkSpawn(b *testing.B) {
+	var kept []map[int][]byte
 	crowd(b, 100_000, 100, func(ctx context.Context) {
-		for _, viewers := range []int{0, 1} {
-			b.Run(fmt.Sprintf("viewers=%d", viewers), func(b *testing.B) {
+		for name, busy := range map[string]func(){
+			"nobody": nil,
+			"viewer": func() { serve(inspect.Handler(), local("GET", "/tree.json")) },
+			"beside": func() {
+				kept = kept[:0]
+				for range 100 {
+					group := map[int][]byte{}
+					for i := range 1000 {
+						group[i%100] = append(group[i%100], make([]byte, 32)...)
+					}
+					kept = append(kept, group)
+				}
+			},
+		} {
+			b.Run(name, func(b *testing.B) {
 				stop := make(chan struct{})
 				var all sync.WaitGroup
-				for range viewers {
+				if busy != nil {
 					all.Go(func() {
 						for {
 							select {
 							case <-stop:
 								return
 							default:
-								serve(inspect.Handler(), local("GET", "/tree.json"))
+								busy()
 							}
 						}
 					})
