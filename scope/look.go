@@ -114,13 +114,17 @@ func (l *look) scope(s *Scope, around *CanceledError) {
 	n, next := l.firstLocked(s)
 	size := s.front + s.back
 	inner := listOf(s.inner)
+	ended := 0
+	if s.effect != nil {
+		ended = s.effect.reached
+	}
 	var lost unread
 	if s.unread != nil {
 		lost = *s.unread
 	}
 	s.mu.Unlock()
 
-	l.at.Unread = lost.tell(l.lock)
+	l.at.Unread, l.at.Ended = lost.tell(l.lock), ended
 	over := around // why its tasks are cancelled
 	switch {
 	case !entered:

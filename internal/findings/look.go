@@ -79,7 +79,7 @@ func (e *eye) scope(s *scope.Snapshot, at *seam.Sight) bool {
 	e.leveled.scope(at)
 	f := frame{scope: &Scope{
 		Count: 1, ID: s.ID, Name: s.Name, Path: seam.PathOf(at.Owner), State: s.State, Opened: s.Opened, Deadline: s.Deadline,
-		Shielded: s.Shielded, Cause: s.Cause, Span: s.Span,
+		Shielded: s.Shielded, Cause: s.Cause, Ended: at.Ended, Span: s.Span,
 	}, line: s.ID}
 	if up := e.top(); up != nil {
 		f.line = up.line

@@ -33,6 +33,7 @@ type Scope struct {
 	Deadline time.Time
 	Shielded bool
 	Cause    *scope.CanceledError
+	Ended    int // tasks that the cancellation has reached and that have ended, if it is traced
 	Span     trace.SpanContext
 	Body     *Wait // what the body of a root waits for, or nil
 	Tasks    []*Task

@@ -45,6 +45,7 @@ type Sight struct {
 	Mark   park.Mark
 	Since  time.Time
 	Look   park.Look // how the walk takes locks, for what it leads to
+	Ended  int       // of a scope that is being cancelled and is traced: tasks that it has reached and that have ended
 	Unread []Unread  // of a scope: tasks in it that have failed, see there
 	Cause  error     // of a task that is being cancelled: the *scope.CanceledError, or nil
 }

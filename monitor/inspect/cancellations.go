@@ -25,8 +25,9 @@ type cancellation struct {
 	Path   text       `json:"path"`
 	State  string     `json:"state"`
 	Cause  *cause     `json:"cause"`
-	Left   int        `json:"left"`  // tasks that it has reached and that have not ended
-	Tasks  []lingerer `json:"tasks"` // these, those that have run longest first
+	Left   int        `json:"left"`            // tasks that it has reached and that have not ended
+	Ended  int        `json:"ended,omitempty"` // that have; known where there are spans
+	Tasks  []lingerer `json:"tasks"`           // these, those that have run longest first
 	Hidden int        `json:"hidden,omitempty"`
 }
 
@@ -71,6 +72,7 @@ type open struct {
 	item
 	cause *scope.CanceledError
 	left  int
+	ended int
 	tasks []*findings.Task
 }
 
@@ -90,6 +92,9 @@ func (w *wreck) begin(it item, cause, above *scope.CanceledError, in *open) *ope
 // scope visits s; above is the cause of what it is in, and in the cancellation.
 func (w *wreck) scope(s *findings.Scope, above *scope.CanceledError, in *open) {
 	in = w.begin(item{scope: s}, s.Cause, above, in)
+	if in != nil {
+		in.ended += s.Ended * s.Count
+	}
 	for _, t := range s.Tasks {
 		w.task(t, s.Cause, in)
 	}
@@ -114,7 +119,7 @@ func (w *wreck) task(t *findings.Task, above *scope.CanceledError, in *open) {
 }
 
 func (o *open) tell(texts causes) *cancellation {
-	k := &cancellation{Kind: "scope", ID: o.id(), Count: o.count(), Cause: texts.of(o.cause), Left: o.left, Tasks: []lingerer{}}
+	k := &cancellation{Kind: "scope", ID: o.id(), Count: o.count(), Cause: texts.of(o.cause), Left: o.left, Ended: o.ended, Tasks: []lingerer{}}
 	if o.task != nil {
 		k.Kind, k.Path, k.State = "task", clean(o.task.Path), o.task.State.String()
 	} else {

@@ -531,3 +531,28 @@ func TestLag(t *testing.T) {
 		time.Sleep(time.Second)
 	})
 }
+
+// Of a traced cancellation is told how many tasks it has reached: those that
+// have not ended, and those that have.
+func TestCancellationTellsHowManyItReached(t *testing.T) {
+	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider()))
+	require.NoError(t, err)
+	looked(t, time.Second, func(ctx context.Context) error {
+		scope.Go(ctx, func(ctx context.Context) error {
+			return scope.Run(otelx.NewContext(ctx, inst), func(ctx context.Context) error {
+				for range 3 {
+					scope.Go(ctx, forever)
+				}
+				scope.Go(ctx, func(ctx context.Context) error { return scope.Shielded(ctx, time.Hour, sleep(time.Minute)) }, scope.Name("slow"))
+				time.Sleep(time.Millisecond)
+				scope.From(ctx).Cancel(nil)
+				return nil
+			})
+		})
+		return nil
+	}, func(t *testing.T) {
+		c := field(t, get(t, inspect.Handler(), "cancellations.json"), "list", 0)
+		require.EqualValues(t, 1, field(t, c, "left"))
+		require.EqualValues(t, 3, field(t, c, "ended"))
+	})
+}
