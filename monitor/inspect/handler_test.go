@@ -18,10 +18,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/monitor/inspect"
+	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/testkit"
