@@ -11,6 +11,9 @@ import (
 // panics if ctx is nil.
 func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	mustHave(ctx, "Queue.Put")
+	if p, ok := park.Silent(ctx); ok && q.putNow(p, v) {
+		return nil
+	}
 	var op park.Op
 	err := op.Begin(ctx)
 	if err == nil {
@@ -22,11 +25,23 @@ func (q *Queue[T]) Put(ctx context.Context, v T) error {
 	return err
 }
 
+// putNow is a put of which nothing is recorded, if it need not wait.
+func (q *Queue[T]) putNow(p *park.Place, v T) bool {
+	q.mu.Lock()
+	getter, done, _ := q.tryPutLocked(item[T]{value: v})
+	q.mu.Unlock()
+	if getter != nil {
+		p.Wake(getter)
+	}
+	return done
+}
+
 func (q *Queue[T]) put(op *park.Op, it item[T]) error {
 	q.mu.Lock()
-	done, err := q.tryPutLocked(op, it)
+	getter, done, err := q.tryPutLocked(it)
 	if done || err != nil {
 		q.mu.Unlock()
+		op.Wake(getter)
 		return err
 	}
 	e := q.entryLocked()
@@ -35,23 +50,25 @@ func (q *Queue[T]) put(op *park.Op, it item[T]) error {
 	return q.release(e, err)
 }
 
-// tryPutLocked stores the item, or hands it to the getter that waits longest.
-func (q *Queue[T]) tryPutLocked(op *park.Op, it item[T]) (done bool, err error) {
+// tryPutLocked stores the item, or hands it to the getter that waits longest,
+// which the caller has to wake: without the lock, which it may want next.
+func (q *Queue[T]) tryPutLocked(it item[T]) (getter *park.Ticket, done bool, err error) {
 	if q.closed {
-		return false, ErrQueueClosed
+		return nil, false, ErrQueueClosed
 	}
-	if t := q.getters.Serve(); t != nil {
-		q.puts++
-		q.gets++
-		t.Owner.(*entry[T]).item = it
-		op.Wake(t)
-		return true, nil
+	if q.getters.Len() > 0 {
+		if t := q.getters.Serve(); t != nil {
+			q.puts++
+			q.gets++
+			t.Owner.(*entry[T]).item = it
+			return t, true, nil
+		}
 	}
 	if !q.roomLocked() { // if there is room, nobody waits for it: see admitLocked
-		return false, nil
+		return nil, false, nil
 	}
 	q.storeLocked(it)
-	return true, nil
+	return nil, true, nil
 }
 
 func (q *Queue[T]) storeLocked(it item[T]) {
@@ -79,8 +96,9 @@ func (q *Queue[T]) TryPut(ctx context.Context, v T) error {
 	op.BeginTry(ctx)
 	it := item[T]{value: v, from: op.Origin()}
 	q.mu.Lock()
-	done, err := q.tryPutLocked(&op, it)
+	getter, done, err := q.tryPutLocked(it)
 	q.mu.Unlock()
+	op.Wake(getter)
 	if !done && err == nil {
 		err = ErrQueueFull
 	}

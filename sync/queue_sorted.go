@@ -50,7 +50,7 @@ func (s *sorted[T]) lenLocked() int { return s.size - len(s.takes) }
 // has it again when it returns, but not when it panics. The queue is not empty.
 func (q *Queue[T]) chooseLocked(op *park.Op) item[T] {
 	t := q.noteLocked()
-	q.admitLocked(op)
+	op.Wake(q.admitLocked(op))
 	q.settleLocked(op, t)
 	return t.found.item
 }

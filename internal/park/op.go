@@ -61,6 +61,13 @@ func Quick(ctx context.Context) (p *Place, ok bool) {
 	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && ctx.Err() == nil && fault.Load() == nil
 }
 
+// Silent is [Quick] for what is measured as well, and is refused away from home:
+// nothing would be made of an operation that ends at once.
+func Silent(ctx context.Context) (p *Place, ok bool) {
+	p, ok = Quick(ctx)
+	return p, ok && p.Meter == nil && !p.Strand.Elsewhere()
+}
+
 // BeginTry starts an operation that never blocks and does not care for
 // cancellation: its ctx only places the span.
 func (op *Op) BeginTry(ctx context.Context) {
@@ -107,7 +114,7 @@ func (op *Op) Wait(mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
 // WaitFor is [Op.Wait] that also ends after d, if d is positive: then timedOut
 // is true, t is out of the line and nothing was handed over.
 func (op *Op) WaitFor(mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (timedOut bool, err error) {
-	blocked, from, err := wait(op.ctx, op.place, mu, line, t, what, d)
+	blocked, from, err := wait(op.ctx, op.place, mu, line, t, what, d, op.Traced())
 	op.took(what, blocked, from)
 	if err == errTimedOut { //nolint:errorlint // wait's own value
 		return true, nil
@@ -117,7 +124,7 @@ func (op *Op) WaitFor(mu sync.Locker, line *Line, t *Ticket, what Awaited, d tim
 
 // Join is [Join] for this operation: no cancellation ends the wait.
 func (op *Op) Join(mu sync.Locker, line *Line, t *Ticket, what Awaited) {
-	blocked, from, _ := wait(nil, op.place, mu, line, t, what, 0)
+	blocked, from, _ := wait(nil, op.place, mu, line, t, what, 0, op.Traced())
 	op.took(what, blocked, from)
 }
 
@@ -134,12 +141,15 @@ func (op *Op) took(what Awaited, blocked time.Duration, from *otelx.Origin) {
 // Wake wakes a waiter that this operation has served: what it waited for came
 // from here. On a nil ticket it does nothing. [Ticket.Wake] is for a release of
 // which nobody knows who asked for it.
-func (op *Op) Wake(t *Ticket) {
-	if t == nil || t.w == nil || op.place == nil || t.w.track.Load() == nil {
+func (op *Op) Wake(t *Ticket) { op.place.Wake(t) }
+
+// Wake is [Op.Wake] for an operation that was called from p, or nil.
+func (p *Place) Wake(t *Ticket) {
+	if t == nil || t.w == nil || p == nil || t.w.track.Load() == nil {
 		t.Wake()
 		return
 	}
-	t.wake(op.place.Strand.Track().Release(op.place.Span.Origin()))
+	t.wake(p.Strand.Track().Release(p.Span.Origin()))
 }
 
 // Traced reports whether End would tell or measure anything.

@@ -33,9 +33,9 @@ func (op *Op) Origin() Origin {
 }
 
 // Stored says that the item that has this origin was stored only by op: its
-// putter had waited for room.
+// putter had waited for room. A nil op is one that is not measured.
 func (o *Origin) Stored(op *Op) {
-	if o.at != 0 && op.Traced() {
+	if o.at != 0 && op != nil && op.Traced() {
 		o.at = op.start.UnixNano()
 	}
 }

@@ -32,26 +32,24 @@ func Check(ctx context.Context) error {
 // was served and holds what was handed over; an error is the cancellation of
 // ctx, and then t is out of the line and nothing was handed over.
 func Wait(ctx context.Context, mu sync.Locker, line *Line, t *Ticket, what Awaited) error {
-	_, _, err := wait(ctx, PlaceOf(ctx), mu, line, t, what, 0)
+	_, _, err := wait(ctx, PlaceOf(ctx), mu, line, t, what, 0, false)
 	return err
 }
 
 // Join is [Wait] that no cancellation ends: for the end of a scope, which is
 // to see everything inside it end. p is the place of the caller.
 func Join(p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited) {
-	_, _, _ = wait(nil, p, mu, line, t, what, 0)
+	_, _, _ = wait(nil, p, mu, line, t, what, 0, false)
 }
 
-// wait also returns how long it was parked, and the span of who ended that, if
-// that is known. A positive d ends it after that time with errTimedOut.
-func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration) (
+// wait also returns how long it was parked, if that is asked for with timed, and
+// the span of who ended that, if that is known. A positive d ends it after that
+// time with errTimedOut.
+func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, what Awaited, d time.Duration, timed bool) (
 	blocked time.Duration, from *otelx.Origin, err error,
 ) {
 	s, w := strandOf(p)
-	start := time.Now()
-	if s != nil {
-		s.mark(ctx, what, start)
-	}
+	start := markNow(ctx, s, what, timed)
 	watched, governor := watch(ctx, p, s)
 	line.push(t, w)
 	w.publish(governor)
@@ -62,9 +60,11 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 	}
 	phase, release := finish(s, w)
 	woken(ctx)
-	now := time.Now()
-	blocked = now.Sub(start)
-	from = account(s, release, what, start, now)
+	if timed || s != nil && s.Track() != nil { // else nobody looks at the clock
+		now := time.Now()
+		blocked = now.Sub(start)
+		from = account(s, release, what, start, now)
+	}
 	if phase == served {
 		return blocked, from, nil
 	}
@@ -75,6 +75,18 @@ func wait(ctx context.Context, p *Place, mu sync.Locker, line *Line, t *Ticket, 
 		return blocked, from, errTimedOut
 	}
 	return blocked, from, CauseOf(ctx)
+}
+
+// markNow marks what the strand waits for, if there is one, and returns since
+// when, if it or the caller wants to know.
+func markNow(ctx context.Context, s *Strand, what Awaited, timed bool) (start time.Time) {
+	if s != nil || timed {
+		start = time.Now()
+	}
+	if s != nil {
+		s.mark(ctx, what, start)
+	}
+	return start
 }
 
 var errTimedOut = errors.New("park: timed out")
