@@ -2,6 +2,7 @@ package scope_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -217,7 +218,7 @@ func TestR36_FromEndingBackground(t *testing.T) {
 // R36, R10: tasks spawned from outside while the scope ends are either run to
 // their end before Run returns, or refused.
 func TestR36_StormAtTheEnd(t *testing.T) {
-	for i := range 200 {
+	for i := range 1000 {
 		s := scope.New()
 		var over atomic.Bool
 		var late atomic.Int32
@@ -241,6 +242,10 @@ func TestR36_StormAtTheEnd(t *testing.T) {
 							t.Errorf("ran %v, but %v", ran, c.State())
 						}
 						once.Do(func() { close(began) })
+						// On one processor two that wake each other have it for ten
+						// milliseconds at a time; a task of a third, ready to run all
+						// that while, keeps the scope open.
+						runtime.Gosched()
 					}
 				})
 			}
