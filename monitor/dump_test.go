@@ -20,6 +20,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -69,6 +70,7 @@ func dumped(t *testing.T, name string, d time.Duration, body fn, opts ...scope.O
 }
 
 func TestDumpGolden(t *testing.T) {
+	testkit.Guard(t)
 	t.Run("empty", func(t *testing.T) { golden(t, "empty") })
 
 	t.Run("workers", func(t *testing.T) {
@@ -154,6 +156,7 @@ func TestDumpGolden(t *testing.T) {
 
 // Two tasks that wait for each other are certain; a slow queue is not.
 func TestDumpDeadlock(t *testing.T) {
+	testkit.Guard(t)
 	dumped(t, "deadlock", 2*time.Second, func(ctx context.Context) error {
 		ready := make(chan struct{})
 		var a, b *scope.Child
@@ -172,6 +175,7 @@ func TestDumpDeadlock(t *testing.T) {
 
 // Two tasks of one name, each with the lock that the other wants.
 func TestDumpDeadlockOfLocks(t *testing.T) {
+	testkit.Guard(t)
 	dumped(t, "deadlock-locks", 2*time.Second, func(ctx context.Context) error {
 		db, cache := csync.NewLock(csync.Name("db")), csync.NewLock(csync.Name("cache"))
 		both := func(first, second *csync.Lock) func(context.Context) error {
@@ -193,6 +197,7 @@ func TestDumpDeadlockOfLocks(t *testing.T) {
 // at the end of its scope for c in it, c for b, and b for a. Twice the same, so
 // that paths alone would not do.
 func TestDumpDeadlockThroughJoin(t *testing.T) {
+	testkit.Guard(t)
 	dumped(t, "deadlock-join", 2*time.Second, func(ctx context.Context) error {
 		for range 2 {
 			ready := make(chan struct{})
@@ -214,6 +219,7 @@ func TestDumpDeadlockThroughJoin(t *testing.T) {
 // A Background task that waits for the task whose scope it is in is no deadlock:
 // it is cancelled when the rest has ended.
 func TestDumpBackgroundIsNoDeadlock(t *testing.T) {
+	testkit.Guard(t)
 	dumped(t, "background", 2*time.Second, func(ctx context.Context) error {
 		ready := make(chan struct{})
 		var a, b *scope.Child
@@ -233,6 +239,7 @@ func TestDumpBackgroundIsNoDeadlock(t *testing.T) {
 // A future whose maker has ended is lost; one whose maker lives is not, and
 // neither is one that has been set.
 func TestDumpLostWake(t *testing.T) {
+	testkit.Guard(t)
 	dumped(t, "lost-wake", 2*time.Second, func(ctx context.Context) error {
 		made := make(chan *task.Future[int], 1)
 		scope.Go(ctx, func(ctx context.Context) error {
@@ -260,6 +267,7 @@ func (panicking) Error() string { panic("no") }
 
 // An Error method of the program's that hangs or panics does not stop the dump.
 func TestDumpForeignError(t *testing.T) {
+	testkit.Guard(t)
 	dumped(t, "foreign-error", 0, func(ctx context.Context) error {
 		h := hanging{make(chan struct{})}
 		for i, err := range []error{panicking{}, h, h} {
@@ -284,6 +292,7 @@ func (refusing) Write([]byte) (int, error) { return 0, errRefused }
 
 // R90: misuse.
 func TestDumpMisuse(t *testing.T) {
+	testkit.Guard(t)
 	require.ErrorIs(t, monitor.Dump(refusing{}), errRefused)
 	require.PanicsWithValue(t, "monitor: Dump with a nil writer: pass os.Stderr, or where else the text should go", func() { _ = monitor.Dump(nil) })
 	require.Panics(t, func() { _ = monitor.DumpOnSignal(context.Background(), nil) })

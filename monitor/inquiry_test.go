@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/corral-go/corral/otelx"
+	"github.com/corral-go/corral/testkit"
 )
 
 // staged is a witness who says what he is told to.
@@ -37,6 +38,7 @@ func spanContext(id byte) trace.SpanContext {
 // A lag over the threshold opens one inquiry, at most one in ten seconds. The
 // lags in it are recorded under the worst culprit's span, others under none.
 func TestInquiry(t *testing.T) {
+	testkit.Guard(t)
 	reader := sdkmetric.NewManualReader()
 	tp := sdktrace.NewTracerProvider()
 	inst, err := otelx.New(otelx.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))), otelx.WithTracerProvider(tp))
@@ -107,6 +109,7 @@ func TestInquiry(t *testing.T) {
 
 // R84: a function that panics is called once, and measuring goes on.
 func TestReportPanics(t *testing.T) {
+	testkit.Guard(t)
 	var log bytes.Buffer
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
@@ -125,6 +128,7 @@ func TestReportPanics(t *testing.T) {
 
 // An inquiry keeps so many lags and no more; the rest is recorded at once.
 func TestInquiryIsBounded(t *testing.T) {
+	testkit.Guard(t)
 	m := New(OnLag(ms, func(Report) {}))
 	m.witness = &staged{}
 	r := recorder{ctx: context.Background(), inquiry: newInquiry(m)}

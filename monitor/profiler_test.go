@@ -21,6 +21,7 @@ import (
 	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // goroutines returns the samples of all goroutines.
@@ -36,6 +37,7 @@ func goroutines(t *testing.T) []profile.Sample {
 // A task that begins while labels are wanted has them until it ends, together
 // with those of its ctx; one that begins later on the same goroutine has not.
 func TestLabels(t *testing.T) {
+	testkit.Guard(t)
 	labels := func(id uint64) (task, user string) {
 		for _, s := range goroutines(t) {
 			if idOf(&s) == id {
@@ -151,6 +153,7 @@ func namesHog(t *testing.T, hog *scope.Child, c culprit) {
 // or, if it began before there were labels, by its function. It profiles until
 // the profile has anything in it: how long that takes does not matter.
 func TestProfilerNamesHog(t *testing.T) {
+	testkit.Guard(t)
 	for name, labelled := range map[string]bool{"labelled": true, "by function": false} {
 		t.Run(name, func(t *testing.T) {
 			planted(t, labelled, func(hog *scope.Child, laps <-chan struct{}) {
@@ -174,6 +177,7 @@ func TestProfilerNamesHog(t *testing.T) {
 // If the process is being profiled already, the hog is found by looking at who
 // runs; CPU time is not known then.
 func TestProfilerWithoutProfile(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, pprof.StartCPUProfile(io.Discard))
 	defer pprof.StopCPUProfile()
 	for name, labelled := range map[string]bool{"labelled": true, "by function": false} {
@@ -196,6 +200,7 @@ func TestProfilerWithoutProfile(t *testing.T) {
 
 // Who a sample is put down to.
 func TestSuspects(t *testing.T) {
+	testkit.Guard(t)
 	a, b := suspect{"svc/a", spanContext(1)}, suspect{"svc/b", spanContext(2)}
 	from := suspects{
 		byID:   map[uint64]suspect{1: a, 2: b},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // These measure real time, and so the machine as well: they run only when asked
@@ -26,6 +27,7 @@ func realTime(t *testing.T) {
 
 // The Result moves with the queue of what is ready to run.
 func TestRealTimeSaturation(t *testing.T) {
+	testkit.Guard(t)
 	realTime(t)
 	const length = 3 * time.Second
 	measure := func(load func(ctx context.Context, over *atomic.Bool)) float64 {
@@ -89,6 +91,7 @@ func flood(ctx context.Context, over *atomic.Bool, tasks *atomic.Int64) {
 // A hog among 50 tasks is named first, in 19 of 20 runs at least, when the lag
 // that it causes is over the threshold.
 func TestRealTimeHog(t *testing.T) {
+	testkit.Guard(t)
 	realTime(t)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one hog makes a lag only where it has all processors
 	right := 0

@@ -12,6 +12,7 @@ import (
 	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 var (
@@ -23,6 +24,7 @@ func report(monitor.Report) {}
 
 // Run measures once a period until ctx is cancelled, and says why it was.
 func TestRun(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor.New(monitor.Period(time.Second), monitor.Name("main"), nil)
 		require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
@@ -43,6 +45,7 @@ func TestRun(t *testing.T) {
 
 // A Monitor runs once: another Run is refused and leaves the first alone.
 func TestRunOnce(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor.New()
 		ctx, cancel := context.WithCancel(bg)
@@ -72,6 +75,7 @@ func TestRunOnce(t *testing.T) {
 // Watch measures while the body and its tasks run, and returns what Run of a
 // scope does.
 func TestWatch(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		m := monitor.New()
 		require.NoError(t, m.Watch(bg, func(ctx context.Context) error {
@@ -95,6 +99,7 @@ func TestWatch(t *testing.T) {
 
 // R90: misuse is refused with a text that says what to do.
 func TestMisuse(t *testing.T) {
+	testkit.Guard(t)
 	for text, f := range map[string]func(){
 		"monitor: Period(0s)":                       func() { monitor.Period(0) },
 		"monitor: Window(-1s)":                      func() { monitor.Window(-time.Second) },
@@ -117,6 +122,7 @@ func TestMisuse(t *testing.T) {
 
 // Tasks are labelled while a Monitor with OnLag runs, and only then.
 func TestLabelsOnlyWhileNeeded(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {
 			m    *monitor.Monitor

@@ -11,6 +11,7 @@ import (
 
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // lines is a writer that passes on what it gets.
@@ -21,6 +22,7 @@ func (l lines) Write(b []byte) (int, error) { l <- string(b); return len(b), nil
 // DumpOnSignal dumps at each signal while it runs, shows itself in the tree, and
 // ends with its ctx, or with the writer's error.
 func TestDumpOnSignal(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New(scope.Name("service"))
 	require.NoError(t, s.Run(bg, func(ctx context.Context) error {
 		listening := func() {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/corral-go/corral/testkit"
 )
 
 const ms = time.Millisecond
@@ -42,6 +44,7 @@ func (c *clock) result() float64 { return c.m.resultAt(c.now) }
 // R85: the Result is 1 before the first sample, never below, and the mean of
 // what was measured: twice the queue, twice the Result.
 func TestResult(t *testing.T) {
+	testkit.Guard(t)
 	require.Equal(t, 1.0, New().Result())
 	require.Equal(t, 1.0, new(Monitor).Result())
 	require.Equal(t, Stats{Last: 1, Mean: 1, Max: 1, Window: time.Minute}, New().Stats())
@@ -71,6 +74,7 @@ func TestResult(t *testing.T) {
 // A single stall after an hour of idling is plain while it lasts, plain in the
 // window after it, and forgotten a window later.
 func TestStallAfterIdling(t *testing.T) {
+	testkit.Guard(t)
 	c := newClock()
 	c.turns(int(time.Hour/(10200*time.Microsecond)), 10200*time.Microsecond)
 	require.InDelta(t, 1.02, c.result(), 0.001)
@@ -106,6 +110,7 @@ func TestStallAfterIdling(t *testing.T) {
 
 // R85: after the end the Result keeps its last value, the overdue turn included.
 func TestResultAfterEnd(t *testing.T) {
+	testkit.Guard(t)
 	c := newClock(Window(time.Second))
 	c.turns(10, 20*ms)
 	c.outstanding(time.Second)
@@ -121,6 +126,7 @@ func TestResultAfterEnd(t *testing.T) {
 // The quantiles are those of a sorted list, to within a quarter; and a window
 // forgets, also when nothing comes for long.
 func TestQuantiles(t *testing.T) {
+	testkit.Guard(t)
 	w := newWindow(time.Minute)
 	r := rand.New(rand.NewPCG(1, 2))
 	var all []time.Duration
@@ -144,6 +150,7 @@ func TestQuantiles(t *testing.T) {
 }
 
 func TestBuckets(t *testing.T) {
+	testkit.Guard(t)
 	last := -1
 	for us := time.Duration(0); us < 1<<40; us = us + us/8 + 1 {
 		d := us * time.Microsecond
@@ -163,6 +170,7 @@ func TestBuckets(t *testing.T) {
 
 // A measurement allocates nothing.
 func TestTurnsDoNotAllocate(t *testing.T) {
+	testkit.Guard(t)
 	c := newClock()
 	r := recorder{}
 	require.Zero(t, testing.AllocsPerRun(1000, func() {

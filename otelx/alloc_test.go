@@ -16,6 +16,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // quiet are the contexts in which no span is recorded.
@@ -71,6 +72,7 @@ func (l *lock) release(ctx context.Context) {
 
 // R83, and nothing for metrics either: put, get, await, acquire.
 func TestOperationsAllocateNothing(t *testing.T) {
+	testkit.Guard(t)
 	for name, ctx := range quiet(t) {
 		t.Run(name, func(t *testing.T) {
 			err := scope.Run(ctx, func(ctx context.Context) error {
@@ -109,6 +111,7 @@ func TestOperationsAllocateNothing(t *testing.T) {
 
 // A hand-over between tasks that wait for each other allocates nothing, either.
 func TestWaitsAllocateNothing(t *testing.T) {
+	testkit.Guard(t)
 	for name, ctx := range quiet(t) {
 		t.Run(name, func(t *testing.T) {
 			_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -137,6 +140,7 @@ func TestWaitsAllocateNothing(t *testing.T) {
 // A scope, and a task, cost as many allocations with an unsampled parent, and
 // with metrics, as without an SDK.
 func TestScopesAndTasksAllocateNothingMore(t *testing.T) {
+	testkit.Guard(t)
 	cost := func(ctx context.Context) (scopes, tasks float64) {
 		nop := fails(nil)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -158,6 +162,7 @@ func TestScopesAndTasksAllocateNothingMore(t *testing.T) {
 
 // The parts by themselves, as the packages call them.
 func TestMeterAllocatesNothing(t *testing.T) {
+	testkit.Guard(t)
 	ctx := quiet(t)["metrics"]
 	m := otelx.MeterOf(ctx)
 	leaf := otelx.Leaf{Kind: "get", Name: "q", Start: time.Now(), End: time.Now(), Put: time.Now()}
@@ -195,6 +200,7 @@ func TestMeterAllocatesNothing(t *testing.T) {
 
 // A merged operation allocates nothing.
 func TestMergedLeafAllocatesNothing(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLeafBudget(0))
 	_ = scope.Run(ctx, func(ctx context.Context) error {
 		q := csync.NewQueue[int](8, csync.Name("q"))

@@ -15,6 +15,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // count returns the value of a counter for one attribute value.
@@ -36,6 +37,7 @@ func (r *recording) count(name, value string) (sum int64) {
 // After its budget a task's quick operations are merged: by kind and object,
 // also when it takes from one and puts into another in turn; none is lost (R80).
 func TestLeafBudget(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1000
 		ctx, r := record(t, false)
@@ -72,6 +74,7 @@ func TestLeafBudget(t *testing.T) {
 // What blocked for a millisecond, or failed, has a span of its own after the
 // budget, too; what was empty or closed has an answer.
 func TestLeafBudgetExceptions(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false, otelx.WithLeafBudget(0))
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -119,6 +122,7 @@ func TestLeafBudgetExceptions(t *testing.T) {
 
 // The times of a composite are those of what was merged.
 func TestCompositeTimes(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLeafBudget(1))
 	tr := otelx.TracerOf(ctx)
 	ctx, span := tr.Start(ctx, otelx.SpanStart{Kind: "task", Name: "t"})
@@ -148,6 +152,7 @@ func TestCompositeTimes(t *testing.T) {
 // An answer and a success are not merged, and what comes once a span is sealed
 // is a root, also if it has not ended yet.
 func TestWhatIsNotMerged(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLeafBudget(0))
 	q := csync.NewQueue[int](0, csync.Name("q"))
 	_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -182,6 +187,7 @@ func TestWhatIsNotMerged(t *testing.T) {
 // The ctx of a task in the hands of other goroutines: no operation is lost, and
 // one that comes after the task is a root that is linked to it (R81).
 func TestLeavesOfOtherGoroutines(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLeafBudget(10))
 	const goroutines, each = 8, 500
 	var leaked context.Context
@@ -215,6 +221,7 @@ func TestLeavesOfOtherGoroutines(t *testing.T) {
 // An operation that is under way in another goroutine while the task ends: the
 // leaf lies inside the task, or is a root. The check of the recording says so.
 func TestLeavesWhileTheTaskEnds(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLeafBudget(3))
 	q := csync.NewQueue[int](0, csync.Name("q"))
 	var wg sync.WaitGroup
@@ -243,6 +250,7 @@ func TestLeavesWhileTheTaskEnds(t *testing.T) {
 // A span of the user's own, in between, is the parent of what is called below
 // it, budget or not.
 func TestLeavesBelowAUsersSpan(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false, otelx.WithLeafBudget(1))
 		mine := r.tracers.Tracer("mine")
@@ -279,6 +287,7 @@ func TestLeavesBelowAUsersSpan(t *testing.T) {
 // A span of the user's own that has ended is no parent any more, inside a task
 // or outside of all (R81).
 func TestLeavesBelowASpanThatHasEnded(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false)
 	mine := r.tracers.Tracer("mine")
 	q := csync.NewQueue[int](0, csync.Name("q"))
@@ -305,6 +314,7 @@ func TestLeavesBelowASpanThatHasEnded(t *testing.T) {
 
 // LevelBlocking leaves out what neither blocked nor failed, and counts it.
 func TestLevelBlockingCounts(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLevel(otelx.LevelBlocking))
 	_ = scope.Run(ctx, func(ctx context.Context) error {
 		q := csync.NewQueue[int](0)

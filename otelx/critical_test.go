@@ -19,6 +19,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
@@ -47,6 +48,7 @@ func length(t *testing.T, entries []string) (sum time.Duration) {
 // Known schedules in virtual time: the path is exact, also where the longest
 // span, or the one that overlaps most, would suggest another.
 func TestCriticalPath(t *testing.T) {
+	testkit.Guard(t)
 	const ms = time.Millisecond
 	for _, c := range []struct {
 		name string
@@ -224,6 +226,7 @@ func TestCriticalPath(t *testing.T) {
 
 // The path of an inner scope covers its own time only.
 func TestCriticalPathOfAnInnerScope(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -247,6 +250,7 @@ func TestCriticalPathOfAnInnerScope(t *testing.T) {
 // Against an oracle that walks back through what it knows of the schedule:
 // tasks that sleep, and wait for earlier ones, at random.
 func TestCriticalPathOfRandomSchedules(t *testing.T) {
+	testkit.Guard(t)
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -267,6 +271,7 @@ func TestCriticalPathOfRandomSchedules(t *testing.T) {
 // Waits of which nobody knows who ended them, and tasks of one name, are added
 // up, too.
 func TestLongPathOfManyTasks(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -409,6 +414,7 @@ func (p *plan) path() (entries []string) {
 // However long a scope runs and however often its tasks wait for each other,
 // the path is short, and adds up.
 func TestCriticalPathIsBounded(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		const rounds = 20000
 		ctx, r := record(t, false)

@@ -17,6 +17,7 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 func fails(err error) func(context.Context) error { return func(context.Context) error { return err } }
@@ -161,6 +162,7 @@ func told(severity, span string, get func(key string) string) string {
 
 // Failures and panics are told once, at their origin, as a log event.
 func TestExceptions(t *testing.T) {
+	testkit.Guard(t)
 	for name, c := range exceptions {
 		t.Run(name, func(t *testing.T) {
 			ctx, r := record(t, true)
@@ -186,6 +188,7 @@ func TestExceptions(t *testing.T) {
 
 // Without an enabled logger they are one event of the span.
 func TestExceptionsWithoutALogger(t *testing.T) {
+	testkit.Guard(t)
 	disabled := sdklog.NewLoggerProvider(sdklog.WithProcessor(deaf{new(logs)}))
 	for kind, opts := range map[string][]otelx.Option{"none": nil, "disabled": {otelx.WithLoggerProvider(disabled)}} {
 		for name, c := range exceptions {
@@ -219,6 +222,7 @@ func (deaf) Enabled(context.Context, sdklog.EnabledParameters) bool { return fal
 
 // Log events do not depend on sampling.
 func TestExceptionsUnsampled(t *testing.T) {
+	testkit.Guard(t)
 	never := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
 	ctx, r := record(t, true, otelx.WithTracerProvider(never))
 	_ = exceptions["through levels"].run(ctx)
@@ -233,6 +237,7 @@ func (hostile) ErrorType() string { panic("ErrorType") }
 // R84: an error whose methods panic changes nothing, and does not count as a
 // failure of the provider.
 func TestHostileError(t *testing.T) {
+	testkit.Guard(t)
 	for _, withLogs := range []bool{true, false} {
 		ctx, r := record(t, withLogs)
 		var err error
@@ -251,6 +256,7 @@ func TestHostileError(t *testing.T) {
 
 // trace_id, span_id, scope and task on every record, outside the groups.
 func TestLogHandler(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false)
 	var buf bytes.Buffer
 	log := slog.New(otelx.LogHandler(slog.NewTextHandler(&buf, &slog.HandlerOptions{

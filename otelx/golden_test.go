@@ -18,6 +18,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
@@ -339,6 +340,7 @@ func pipeline(ctx context.Context) {
 
 // R80, R81, R82 and the tables of telemetry.md, as whole trees.
 func TestTrees(t *testing.T) {
+	testkit.Guard(t)
 	for name, run := range scenarios {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -353,6 +355,7 @@ func TestTrees(t *testing.T) {
 
 // The same for a signal, which comes from outside and in real time.
 func TestShutdownBySignal(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, true)
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		polite := scope.Go(ctx, func(ctx context.Context) error { <-scope.Stopping(ctx); return nil }, scope.Name("polite"))

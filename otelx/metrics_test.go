@@ -17,6 +17,7 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // points prints the data points of a metric: attributes, and count and sum of a
@@ -42,6 +43,7 @@ func (r *recording) points(name string) map[string]string {
 }
 
 func TestTaskMetrics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -81,6 +83,7 @@ func TestTaskMetrics(t *testing.T) {
 
 // From the request to the end of the task that needed time to clean up.
 func TestCancelLatency(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -101,6 +104,7 @@ func TestCancelLatency(t *testing.T) {
 }
 
 func TestScheduleDelay(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -114,6 +118,7 @@ func TestScheduleDelay(t *testing.T) {
 }
 
 func TestWaitAndQueueMetrics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -160,6 +165,7 @@ func without(points map[string]string, name string) map[string]string {
 
 // A queue that is not used any more is not measured, and not kept.
 func TestForgottenQueueIsNotMeasured(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false)
 	_ = scope.Run(ctx, func(ctx context.Context) error {
 		return csync.NewQueue[*[1 << 20]byte](1, csync.Name("gone")).Put(ctx, new([1 << 20]byte))
@@ -171,6 +177,7 @@ func TestForgottenQueueIsNotMeasured(t *testing.T) {
 
 // Metrics are always on: whatever the level, and whatever is sampled.
 func TestMetricsWithoutSpans(t *testing.T) {
+	testkit.Guard(t)
 	never := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
 	for name, opt := range map[string]otelx.Option{
 		"off": otelx.WithLevel(otelx.LevelOff), "tasks": otelx.WithLevel(otelx.LevelTasks), "never": otelx.WithTracerProvider(never),
@@ -204,6 +211,7 @@ var perName = 100
 // attribute sets (and the few of _other) for an instrument, no overflow in the
 // SDK, and every task counted. No attribute holds an id.
 func TestCardinality(t *testing.T) {
+	testkit.Guard(t)
 	const names = 10_000
 	ctx, r := record(t, false, otelx.WithLevel(otelx.LevelOff))
 	var queues []*csync.Queue[int] // one that is collected is not measured any more
@@ -261,6 +269,7 @@ func TestCardinality(t *testing.T) {
 
 // The provider: the one given, else the global one, else none.
 func TestNewRefusesBadProviders(t *testing.T) {
+	testkit.Guard(t)
 	_, err := otelx.New(otelx.WithMeterProvider(nil))
 	require.ErrorContains(t, err, "otelx: WithMeterProvider(nil)")
 	_, err = otelx.New(otelx.WithLoggerProvider(nil))

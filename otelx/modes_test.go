@@ -28,6 +28,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // workload does some of everything, and says how each part has ended.
@@ -180,6 +181,7 @@ var modes = map[string]func(t *testing.T) ([]otelx.Option, func()){
 // R84: whatever becomes of telemetry, the work is the same; what panics is
 // reported once.
 func TestWorkIsTheSameInEveryMode(t *testing.T) {
+	testkit.Guard(t)
 	var reported []string
 	var mu sync.Mutex
 	handler := otel.GetErrorHandler()
@@ -220,6 +222,7 @@ func TestWorkIsTheSameInEveryMode(t *testing.T) {
 // R83: where the root is not sampled, the sampler is asked once, and not for
 // what is inside.
 func TestUnsampledAsksOnce(t *testing.T) {
+	testkit.Guard(t)
 	asked := new(countingSampler)
 	ctx := with(t, otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(asked))))
 	_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -244,6 +247,7 @@ func (*countingSampler) Description() string { return "never, and counts" }
 // No lock of ours is held while the SDK is called: a processor may look at the
 // tree, cancel, and use the queue.
 func TestSDKMayCallBack(t *testing.T) {
+	testkit.Guard(t)
 	var s *scope.Scope
 	q := csync.NewQueue[int](100, csync.Name("q"))
 	var back atomic.Int64

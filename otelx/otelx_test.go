@@ -38,6 +38,7 @@ func with(t *testing.T, opts ...otelx.Option) context.Context {
 }
 
 func TestNewRefusesBadInput(t *testing.T) {
+	testkit.Guard(t)
 	_, err := otelx.New(otelx.WithTracerProvider(nil))
 	require.ErrorContains(t, err, "otelx: WithTracerProvider(nil)")
 	_, err = otelx.New(otelx.WithLevel(99))
@@ -49,6 +50,7 @@ func TestNewRefusesBadInput(t *testing.T) {
 // The provider: the one given, else that of the span in ctx, else the global
 // one, else none.
 func TestWhichProvider(t *testing.T) {
+	testkit.Guard(t)
 	require.Nil(t, otelx.TracerOf(context.Background()), "no SDK")
 
 	given, givenSpans := provider()
@@ -84,6 +86,7 @@ func TestWhichProvider(t *testing.T) {
 // R83: deciding that nothing is recorded allocates nothing, and nor does
 // deciding for the same provider again.
 func TestDecisionAllocatesNothing(t *testing.T) {
+	testkit.Guard(t)
 	tp, _ := provider(sdktrace.WithSampler(sdktrace.NeverSample()))
 	unsampled, _ := tp.Tracer("x").Start(context.Background(), "request")
 	sampling, _ := provider()
@@ -105,6 +108,7 @@ func TestDecisionAllocatesNothing(t *testing.T) {
 }
 
 func TestLevels(t *testing.T) {
+	testkit.Guard(t)
 	for level, want := range map[otelx.Level][]string{
 		otelx.LevelAll:      {"get q", "get q", "get q", "scope s"},
 		otelx.LevelBlocking: {"get q", "get q", "scope s"},
@@ -140,6 +144,7 @@ func (typed) ErrorType() string { return "word" }
 
 // The status table of telemetry.md.
 func TestStatus(t *testing.T) {
+	testkit.Guard(t)
 	for _, c := range []struct {
 		name      string
 		o         otelx.Outcome
@@ -177,6 +182,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestLinks(t *testing.T) {
+	testkit.Guard(t)
 	tp, r := provider()
 	ctx := with(t, otelx.WithTracerProvider(tp))
 	tr := otelx.TracerOf(ctx)
@@ -193,6 +199,7 @@ func TestLinks(t *testing.T) {
 }
 
 func TestTextIsClipped(t *testing.T) {
+	testkit.Guard(t)
 	tp, r := provider()
 	ctx := with(t, otelx.WithTracerProvider(tp))
 	_, span := otelx.TracerOf(ctx).Start(ctx, otelx.SpanStart{Kind: "task"})
@@ -208,6 +215,7 @@ func (panicking) OnStart(context.Context, sdktrace.ReadWriteSpan) { panic("expor
 
 // R84: a provider that panics is reported once, and the work goes on.
 func TestPanickingProvider(t *testing.T) {
+	testkit.Guard(t)
 	var mu sync.Mutex
 	reported := 0
 	before := otel.GetErrorHandler()

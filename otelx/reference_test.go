@@ -19,6 +19,7 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // reference prints TELEMETRY.md.
@@ -84,6 +85,7 @@ further names share _other (and their error types _OTHER); what has no name is _
 `
 
 func TestReference(t *testing.T) {
+	testkit.Guard(t)
 	if *update {
 		require.NoError(t, os.WriteFile("TELEMETRY.md", []byte(reference()), 0o644))
 	}
@@ -123,6 +125,7 @@ func TestInvariantsKnowTheAttributes(t *testing.T) {
 // The tables are complete and hold nothing else: every span, event, log event
 // and metric, with attributes, types, units and boundaries.
 func TestTablesAreWhatIsEmitted(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, true, otelx.WithFunctionNames())
 		lim := csync.NewCapacityLimiter(3, csync.Name("kept"))
@@ -238,5 +241,6 @@ func shape(t *testing.T, m metricdata.Metrics) (kind string, bounds []float64, s
 
 // The constants that the reference and the package comment quote.
 func TestQuotedConstants(t *testing.T) {
+	testkit.Guard(t)
 	require.Equal(t, []any{1000, "_other", "_unnamed"}, []any{otelx.MaxSets, otelx.Others, otelx.Unnamed})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R10: Run returns after every task, whatever ends the scope.
@@ -79,6 +80,7 @@ func TestCancelReachesEverythingButShields(t *testing.T) {
 
 // R12: the first cause wins.
 func TestFirstCauseWins(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New()
 	err := s.Run(bg, func(ctx context.Context) error {
 		s.Cancel(errWhy)
@@ -93,6 +95,7 @@ func TestFirstCauseWins(t *testing.T) {
 
 // R13: with several cancelled scopes the outermost visible one catches.
 func TestOutermostCatches(t *testing.T) {
+	testkit.Guard(t)
 	outer, inner := scope.New(scope.Name("o")), scope.New(scope.Name("i"))
 	var innerErr error
 	err := outer.Run(bg, func(ctx context.Context) error {
@@ -113,6 +116,7 @@ func TestOutermostCatches(t *testing.T) {
 
 // R13: behind a shield the inner one catches, whatever is outside.
 func TestShieldedScopeCatches(t *testing.T) {
+	testkit.Guard(t)
 	outer, inner := scope.New(), scope.New(scope.Shield())
 	err := outer.Run(bg, func(ctx context.Context) error {
 		outer.Cancel(errBoom)
@@ -133,6 +137,7 @@ func TestShieldedScopeCatches(t *testing.T) {
 // R13: an inner scope that is only reached through an outer one catches
 // nothing and was not called.
 func TestPassThrough(t *testing.T) {
+	testkit.Guard(t)
 	outer, inner := scope.New(), scope.New()
 	err := outer.Run(bg, func(ctx context.Context) error {
 		outer.Cancel(errWhy)
@@ -149,6 +154,7 @@ func TestPassThrough(t *testing.T) {
 
 // R13, R17: a plain context around the scope that is cancelled too gets it.
 func TestForeignContextOutside(t *testing.T) {
+	testkit.Guard(t)
 	ctx, cancel := context.WithCancelCause(bg)
 	s := scope.New(scope.Name("s"))
 	err := s.Run(ctx, func(ctx context.Context) error {
@@ -165,6 +171,7 @@ func TestForeignContextOutside(t *testing.T) {
 
 // R14: a scope that was not cancelled swallows nothing.
 func TestNothingSwallowed(t *testing.T) {
+	testkit.Guard(t)
 	other, cancel := context.WithCancel(bg)
 	cancel()
 	for _, foreign := range []error{context.Canceled, context.DeadlineExceeded, scope.CauseOf(other)} {
@@ -180,6 +187,7 @@ func TestNothingSwallowed(t *testing.T) {
 
 // R15, R16: what counts as the cancellation, and what is stripped from a join.
 func TestCancellationOrFailure(t *testing.T) {
+	testkit.Guard(t)
 	type result struct {
 		failed error // nil: it was the cancellation
 		whole  bool  // the failure is the very error returned
@@ -257,6 +265,7 @@ func TestJoinedCancellationIsCaught(t *testing.T) {
 
 // R16: a join of failures keeps its identity.
 func TestJoinKeepsIdentity(t *testing.T) {
+	testkit.Guard(t)
 	joined := errors.Join(errBoom, errWhy)
 	s := scope.New()
 	err := s.Run(bg, func(ctx context.Context) error { s.Cancel(nil); return joined })
@@ -265,6 +274,7 @@ func TestJoinKeepsIdentity(t *testing.T) {
 
 // R16: a cancellation met during clean-up does not replace the body's error.
 func TestBodyErrorIsNotReplaced(t *testing.T) {
+	testkit.Guard(t)
 	err := scope.Run(bg, func(ctx context.Context) error {
 		c := scope.Go(ctx, forever)
 		scope.From(ctx).Cancel(errWhy)

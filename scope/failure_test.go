@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R30: the first failure cancels the scope, everything is joined, and all
@@ -49,6 +50,7 @@ func TestFailFast(t *testing.T) {
 
 // R30: one error value is listed once, however many hands it went through.
 func TestFailureOnce(t *testing.T) {
+	testkit.Guard(t)
 	err := scope.Run(bg, func(ctx context.Context) error {
 		c := scope.Go(ctx, func(context.Context) error { return errBoom })
 		return errors.Join(c.Wait(ctx), errWhy)
@@ -109,6 +111,7 @@ func (uncomparable) Error() string { return "uncomparable" }
 // R31: Wait returns the task's own error, and waiting consumes nothing; who
 // waits in the same scope sees the failure, not the cancellation.
 func TestWaiterSeesTheFailure(t *testing.T) {
+	testkit.Guard(t)
 	for range 200 {
 		err := scope.Run(bg, func(ctx context.Context) error {
 			bad := scope.Go(ctx, func(context.Context) error { return errBoom })
@@ -275,6 +278,7 @@ func siteOfThePanic(v any) { panic(v) }
 
 // R34: PanicsAsErrors; nested scopes keep the first site.
 func TestPanicsAsErrors(t *testing.T) {
+	testkit.Guard(t)
 	err := scope.Run(bg, func(ctx context.Context) error {
 		scope.Go(ctx, func(ctx context.Context) error {
 			return scope.Run(ctx, func(ctx context.Context) error {
@@ -294,6 +298,7 @@ func TestPanicsAsErrors(t *testing.T) {
 // R35: Goexit in a task is a failure; in the body everything is joined and the
 // goroutine goes on ending.
 func TestGoexit(t *testing.T) {
+	testkit.Guard(t)
 	err := scope.Run(bg, func(ctx context.Context) error {
 		c := scope.Go(ctx, func(context.Context) error { runtime.Goexit(); return nil })
 		require.Equal(t, scope.ErrGoexit, c.Wait(ctx))

@@ -12,10 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R22: made, cancelled, and run later: it cancels at its first wait.
 func TestCancelledBeforeRun(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New(scope.Name("s"))
 	s.Cancel(errWhy)
 	require.Nil(t, s.Cause())
@@ -30,6 +32,7 @@ func TestCancelledBeforeRun(t *testing.T) {
 
 // R22: it runs once; Cancel after the end only sets CancelCalled.
 func TestRunsOnce(t *testing.T) {
+	testkit.Guard(t)
 	var s scope.Scope // the zero value will do
 	err := s.Run(bg, func(ctx context.Context) error {
 		require.Equal(t, scope.ErrInUse, s.Run(ctx, forever))
@@ -46,6 +49,7 @@ func TestRunsOnce(t *testing.T) {
 
 // R23: after Run its ctx is cancelled, kind scope-done, and takes no tasks.
 func TestCtxAfterTheEnd(t *testing.T) {
+	testkit.Guard(t)
 	var ctx, taskCtx context.Context
 	s := scope.New(scope.Name("s"))
 	require.NoError(t, s.Run(bg, func(c context.Context) error {
@@ -188,6 +192,7 @@ func TestShutdownFollowed(t *testing.T) {
 
 // R25: the first signal shuts down, the second cancels; the cause names it.
 func TestSignals(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New(scope.Signals(time.Hour, syscall.SIGUSR1, syscall.SIGUSR2))
 	err := s.Run(bg, func(ctx context.Context) error {
 		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGUSR1))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // tkNever is a function that must not be run.
@@ -22,6 +23,7 @@ func tkNever(t *testing.T) func(context.Context) error {
 // R36: a task spawns while the body waits at the exit already; Run waits for
 // what it spawned.
 func TestR36_SpawnWhileBodyWaits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
 		start := time.Now()
@@ -44,6 +46,7 @@ func TestR36_SpawnWhileBodyWaits(t *testing.T) {
 
 // R36: a chain of tasks, each spawned by the last, keeps the scope open.
 func TestR36_Chain(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		var next func(context.Context) error
@@ -60,6 +63,7 @@ func TestR36_Chain(t *testing.T) {
 
 // R36: from inside a nested scope a task may spawn into the outer one, too.
 func TestR36_IntoOuterScope(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -87,6 +91,7 @@ func TestR36_IntoOuterScope(t *testing.T) {
 
 // R36: into an ended scope: nothing runs, the task is done with ErrClosed.
 func TestR36_IntoEnded(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		var old context.Context
@@ -107,6 +112,7 @@ func TestR36_IntoEnded(t *testing.T) {
 
 // R36: what a cancelled scope takes after its end is ErrClosed, too.
 func TestR36_IntoEndedAfterCancel(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error { s.Cancel(nil); return scope.Checkpoint(ctx) }))
@@ -119,6 +125,7 @@ func TestR36_IntoEndedAfterCancel(t *testing.T) {
 // R36: into a cancelled one: nothing runs, the task is done and cancelled with
 // the scope's cause.
 func TestR36_IntoCancelled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
@@ -135,6 +142,7 @@ func TestR36_IntoCancelled(t *testing.T) {
 
 // R36: into one whose outer scope is cancelled, with that cause.
 func TestR36_IntoCancelledFromOutside(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		outer := scope.New()
 		require.NoError(t, outer.Run(tkBg, func(ctx context.Context) error {
@@ -151,6 +159,7 @@ func TestR36_IntoCancelledFromOutside(t *testing.T) {
 
 // R36: into one that was cancelled by a failure, with the cause that says so.
 func TestR36_IntoFailing(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFail(tkErrA))
@@ -163,6 +172,7 @@ func TestR36_IntoFailing(t *testing.T) {
 
 // R36: into one whose deadline was reached, kind deadline.
 func TestR36_IntoOverdue(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			time.Sleep(2 * time.Second)
@@ -174,6 +184,7 @@ func TestR36_IntoOverdue(t *testing.T) {
 
 // R36: refusals are no failures: the scope is not failed by them.
 func TestR36_RefusalFailsNobody(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var old context.Context
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error { old = ctx; return nil }))
@@ -187,6 +198,7 @@ func TestR36_RefusalFailsNobody(t *testing.T) {
 // R36: a scope that was not run yet takes nothing, and loses nothing: the task
 // is done.
 func TestR36_BeforeRun(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		c := scope.Go(tkBg, tkNever(t), scope.In(s))
@@ -199,6 +211,7 @@ func TestR36_BeforeRun(t *testing.T) {
 // R36: a Background task that spawns when its time is over gets an answer, and
 // nothing runs.
 func TestR36_FromEndingBackground(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -218,6 +231,7 @@ func TestR36_FromEndingBackground(t *testing.T) {
 // R36, R10: tasks spawned from outside while the scope ends are either run to
 // their end before Run returns, or refused.
 func TestR36_StormAtTheEnd(t *testing.T) {
+	testkit.Guard(t)
 	for i := range 1000 {
 		s := scope.New()
 		var over atomic.Bool
@@ -265,6 +279,7 @@ func TestR36_StormAtTheEnd(t *testing.T) {
 
 // R37: a task that is cancelled before its function began never begins.
 func TestR37_CancelledBeforeItsTurn(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -282,6 +297,7 @@ func TestR37_CancelledBeforeItsTurn(t *testing.T) {
 
 // R37: nor when its scope is cancelled.
 func TestR37_ScopeCancelledBeforeItsTurn(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Limit(1))
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
@@ -301,6 +317,7 @@ func TestR37_ScopeCancelledBeforeItsTurn(t *testing.T) {
 // R37, R39: spawned and cancelled at once: either it never began and is
 // cancelled, or it began, and its own end counts.
 func TestR37_CancelAtOnce(t *testing.T) {
+	testkit.Guard(t)
 	began := 0
 	require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 		for range 500 {

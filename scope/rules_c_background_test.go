@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R43: a Background task is cancelled, kind scope-done, when the body and all
 // other tasks have ended, and not before; it is joined, and that is no failure.
 func TestR43_CancelledAtTheEnd(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var at time.Duration
@@ -44,6 +46,7 @@ func TestR43_CancelledAtTheEnd(t *testing.T) {
 
 // R43: also when the body is what ends last.
 func TestR43_BodyEndsLast(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -60,6 +63,7 @@ func TestR43_BodyEndsLast(t *testing.T) {
 
 // R43: an ordinary task that a Background one spawned keeps the scope open.
 func TestR43_SpawnedByBackground(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var at time.Duration
@@ -80,6 +84,7 @@ func TestR43_SpawnedByBackground(t *testing.T) {
 
 // R43: one that finished before keeps its result.
 func TestR43_FinishedBefore(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -93,6 +98,7 @@ func TestR43_FinishedBefore(t *testing.T) {
 
 // R43: one that fails before fails the scope.
 func TestR43_FailsBefore(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -106,6 +112,7 @@ func TestR43_FailsBefore(t *testing.T) {
 
 // R43, R30: no error goes missing: one that fails in its clean-up has failed.
 func TestR43_FailsInCleanUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return tkErrA }, scope.Background())
@@ -118,6 +125,7 @@ func TestR43_FailsInCleanUp(t *testing.T) {
 
 // R43, R38: a value beats that cancellation, too.
 func TestR43_ValueBeatsTheEnd(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -132,6 +140,7 @@ func TestR43_ValueBeatsTheEnd(t *testing.T) {
 // R43, R34: a panic in a Background task is raised, before the end and in its
 // clean-up.
 func TestR43_Panics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -151,6 +160,7 @@ func TestR43_Panics(t *testing.T) {
 
 // R43: what a Background task runs is cancelled with it.
 func TestR43_InnerScope(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var inner *scope.Child
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -167,6 +177,7 @@ func TestR43_InnerScope(t *testing.T) {
 // R44: the end of the Main task cancels the scope, kind scope-done, body and
 // tasks alike, and Run returns nil.
 func TestR44_EndsTheScope(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		var c *scope.Child
@@ -188,6 +199,7 @@ func TestR44_EndsTheScope(t *testing.T) {
 
 // R44: the Main task's own failure is what Run returns.
 func TestR44_MainFails(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkForever)
@@ -200,6 +212,7 @@ func TestR44_MainFails(t *testing.T) {
 
 // R44: a Main task that was cancelled, or whose error was handled, has ended.
 func TestR44_HoweverItEnds(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			main := scope.Go(ctx, tkForever, scope.Main())
@@ -220,6 +233,7 @@ func TestR44_HoweverItEnds(t *testing.T) {
 
 // R44, R41: the scope is cancelled after Done of the Main task closed.
 func TestR44_AfterDone(t *testing.T) {
+	testkit.Guard(t)
 	for range 200 {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			main := scope.Go(ctx, tkNothing, scope.Main())
@@ -232,6 +246,7 @@ func TestR44_AfterDone(t *testing.T) {
 
 // R44: other failures are not hidden by it.
 func TestR44_FailureInCleanUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error { _ = tkForever(ctx); return tkErrA })

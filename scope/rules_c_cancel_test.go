@@ -9,10 +9,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R38: a value beats a cancel request.
 func TestR38_ValueBeatsCancel(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
@@ -27,6 +29,7 @@ func TestR38_ValueBeatsCancel(t *testing.T) {
 
 // R38: also that of the scope.
 func TestR38_ValueBeatsScopeCancel(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		var c *scope.Child
@@ -43,6 +46,7 @@ func TestR38_ValueBeatsScopeCancel(t *testing.T) {
 
 // R38: and the task's own timeout.
 func TestR38_ValueBeatsOwnTimeout(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			return scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil }, scope.Timeout(time.Second)).Wait(ctx)
@@ -52,6 +56,7 @@ func TestR38_ValueBeatsOwnTimeout(t *testing.T) {
 
 // R39: Cancel ends one task and touches neither the others nor the scope.
 func TestR39_TouchesNobodyElse(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var sibling *scope.Child
 		s := scope.New(scope.Name("s"))
@@ -77,6 +82,7 @@ func TestR39_TouchesNobodyElse(t *testing.T) {
 // R39: it cancels all that the task runs: nested scopes, their tasks, and
 // contexts derived from its own.
 func TestR39_CancelsWhatTheTaskRuns(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var deep *scope.Child
 		var derived error
@@ -109,6 +115,7 @@ func TestR39_CancelsWhatTheTaskRuns(t *testing.T) {
 
 // R39: what the task spawned into its own scope is not what it runs.
 func TestR39_SparesSpawnedSiblings(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var spawned *scope.Child
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -126,6 +133,7 @@ func TestR39_SparesSpawnedSiblings(t *testing.T) {
 
 // R39, R11: nor does it reach behind a shield in the task.
 func TestR39_StopsAtShield(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var inside error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -145,6 +153,7 @@ func TestR39_StopsAtShield(t *testing.T) {
 
 // R39: Cancel reports whether it had an effect: once.
 func TestR39_SecondCancelReportsFalse(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkForever)
@@ -159,6 +168,7 @@ func TestR39_SecondCancelReportsFalse(t *testing.T) {
 
 // R39: on a finished task it changes nothing and reports false.
 func TestR39_FinishedTask(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkNothing)
@@ -174,6 +184,7 @@ func TestR39_FinishedTask(t *testing.T) {
 
 // R39: on a task whose scope is cancelled already it has no effect.
 func TestR39_ScopeCancelledBefore(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
@@ -190,6 +201,7 @@ func TestR39_ScopeCancelledBefore(t *testing.T) {
 
 // R39: a nil cause becomes a reason.
 func TestR39_NilCause(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkForever)
@@ -205,6 +217,7 @@ func TestR39_NilCause(t *testing.T) {
 
 // R39, R15: a cancelled task that fails with an error of its own has failed.
 func TestR39_FailsInCleanUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return tkErrA })
@@ -221,6 +234,7 @@ func TestR39_FailsInCleanUp(t *testing.T) {
 // R39: with Raise the scope fails, and lists the cancellation as that task's
 // failure.
 func TestR39_Raise(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c, sibling *scope.Child
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -245,6 +259,7 @@ func TestR39_Raise(t *testing.T) {
 
 // R39, R37: also when the task had not begun.
 func TestR39_RaisePending(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -261,6 +276,7 @@ func TestR39_RaisePending(t *testing.T) {
 
 // R39, R38: a task that succeeds nevertheless raises nothing.
 func TestR39_RaiseAndValue(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
@@ -273,6 +289,7 @@ func TestR39_RaiseAndValue(t *testing.T) {
 
 // R39: a Raise that comes second changes nothing.
 func TestR39_RaiseTooLate(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkForever)
@@ -286,6 +303,7 @@ func TestR39_RaiseTooLate(t *testing.T) {
 
 // R39: a task may cancel itself.
 func TestR39_CancelsItself(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, func(ctx context.Context) error {
@@ -300,6 +318,7 @@ func TestR39_CancelsItself(t *testing.T) {
 
 // R39: a nil option is ignored.
 func TestR39_NilOption(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkForever, nil)

@@ -11,10 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R30: the first failing task cancels the rest, naming who and with what.
 func TestR30_TaskCancelsSiblings(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var sibling *scope.CanceledError
 		start := time.Now()
@@ -39,6 +41,7 @@ func TestR30_TaskCancelsSiblings(t *testing.T) {
 
 // R30: a failing task cancels the body.
 func TestR30_TaskCancelsBody(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -52,6 +55,7 @@ func TestR30_TaskCancelsBody(t *testing.T) {
 
 // R30: a failing body cancels the tasks, kind body-failed.
 func TestR30_BodyCancelsTasks(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var child *scope.Child
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -69,6 +73,7 @@ func TestR30_BodyCancelsTasks(t *testing.T) {
 
 // R30: everything is joined, clean-up included, before Run returns.
 func TestR30_JoinsCleanUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		cleaned := false
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -87,6 +92,7 @@ func TestR30_JoinsCleanUp(t *testing.T) {
 
 // R30: all failures are listed, in order of completion.
 func TestR30_OrderOfCompletion(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(3*time.Second, tkErrA), scope.Name("a"))
@@ -105,6 +111,7 @@ func TestR30_OrderOfCompletion(t *testing.T) {
 
 // R30: the order is that of completion for many, too.
 func TestR30_OrderOfMany(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		const n = 50
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -123,6 +130,7 @@ func TestR30_OrderOfMany(t *testing.T) {
 
 // R30: the cause names the first failure, later ones change nothing.
 func TestR30_CauseIsTheFirst(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Name("s"))
 		_ = s.Run(tkBg, func(ctx context.Context) error {
@@ -139,6 +147,7 @@ func TestR30_CauseIsTheFirst(t *testing.T) {
 // R30: siblings that end because of the cancellation are not failures, however
 // they say it.
 func TestR30_CancelledSiblingsAreNoFailures(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkForever)
@@ -155,6 +164,7 @@ func TestR30_CancelledSiblingsAreNoFailures(t *testing.T) {
 
 // R30: a sibling that fails in its clean-up is one more failure.
 func TestR30_FailureInCleanUpIsListed(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return tkErrB })
@@ -168,6 +178,7 @@ func TestR30_FailureInCleanUpIsListed(t *testing.T) {
 // R30: an error that goes from a task through waiters and the body is listed
 // once.
 func TestR30_SameErrorOnce(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			bad := scope.Go(ctx, tkFailAt(time.Second, tkErrA), scope.Name("bad"))
@@ -184,6 +195,7 @@ func TestR30_SameErrorOnce(t *testing.T) {
 
 // R30: the same value from two tasks is listed once.
 func TestR30_SameValueFromTwoTasks(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(1*time.Second, tkErrA))
@@ -197,6 +209,7 @@ func TestR30_SameValueFromTwoTasks(t *testing.T) {
 // R30: of a join, what is listed already is not listed again, and the rest is
 // not lost.
 func TestR30_JoinWithKnownError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			err := scope.Go(ctx, tkFail(tkErrA)).Wait(ctx)
@@ -213,6 +226,7 @@ func TestR30_JoinWithKnownError(t *testing.T) {
 
 // R30: also among many is the same value listed once.
 func TestR30_SameErrorOnceAmongMany(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			for i := range 100 {
@@ -227,6 +241,7 @@ func TestR30_SameErrorOnceAmongMany(t *testing.T) {
 
 // R30: errors that differ but read the same are different failures.
 func TestR30_EqualTextIsNotSame(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(time.Second, errors.New("x")))
@@ -239,6 +254,7 @@ func TestR30_EqualTextIsNotSame(t *testing.T) {
 
 // R30: an error that cannot be compared is a failure like another.
 func TestR30_UncomparableErrors(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			for i := range 40 {
@@ -254,6 +270,7 @@ func TestR30_UncomparableErrors(t *testing.T) {
 
 // R30: errors.Is and errors.As find every failure, not only the first.
 func TestR30_IsAndAs(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		coded := &tkError{7}
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -273,6 +290,7 @@ func TestR30_IsAndAs(t *testing.T) {
 // R30: a failing inner scope is one failure of the task or body that ran it,
 // and fails the outer scope.
 func TestR30_InnerScopeFails(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var sibling *scope.Child
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -297,6 +315,7 @@ func TestR30_InnerScopeFails(t *testing.T) {
 
 // R30: without a failure Run returns nil, and waits for its tasks.
 func TestR30_NoFailure(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {

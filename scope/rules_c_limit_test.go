@@ -11,10 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R45: at most n tasks run at once, and no fewer.
 func TestR45_AtMostN(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var running, peak atomic.Int32
 		start := time.Now()
@@ -35,6 +37,7 @@ func TestR45_AtMostN(t *testing.T) {
 
 // R45: the same for tasks that tasks spawn, without virtual time.
 func TestR45_AtMostNUnderLoad(t *testing.T) {
+	testkit.Guard(t)
 	var running, over, ran atomic.Int32
 	var work func(depth int) func(context.Context) error
 	work = func(depth int) func(context.Context) error {
@@ -64,6 +67,7 @@ func TestR45_AtMostNUnderLoad(t *testing.T) {
 
 // R45: from the body, spawning beyond the limit waits.
 func TestR45_BodyWaits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -79,6 +83,7 @@ func TestR45_BodyWaits(t *testing.T) {
 
 // R45: also from the body of a scope inside the body.
 func TestR45_InnerBodyWaits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			s := scope.From(ctx)
@@ -95,6 +100,7 @@ func TestR45_InnerBodyWaits(t *testing.T) {
 
 // R45: first come, first served.
 func TestR45_FirstComeFirstServed(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order tkLog[int]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -121,6 +127,7 @@ func TestR45_FirstComeFirstServed(t *testing.T) {
 
 // R45: the line is one for those who wait and those who do not.
 func TestR45_OneLine(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order tkLog[string]
 		say := func(what string) func(context.Context) error {
@@ -145,6 +152,7 @@ func TestR45_OneLine(t *testing.T) {
 // R45: a spawner that waits is cancellable, by its own ctx, and its task never
 // runs.
 func TestR45_WaitIsCancellable(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			s := scope.From(ctx)
@@ -168,6 +176,7 @@ func TestR45_WaitIsCancellable(t *testing.T) {
 
 // R45, R5: who gives up leaves the line in order.
 func TestR45_GivingUpLeavesTheLine(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order tkLog[int]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -195,6 +204,7 @@ func TestR45_GivingUpLeavesTheLine(t *testing.T) {
 
 // R45: the cancellation of the scope ends the wait at once.
 func TestR45_ScopeCancelEndsTheWait(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Limit(1))
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
@@ -217,6 +227,7 @@ func TestR45_ScopeCancelEndsTheWait(t *testing.T) {
 // R45: from a task of the scope it does not wait; the task is pending until
 // its turn.
 func TestR45_TaskDoesNotWait(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order tkLog[int]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -242,6 +253,7 @@ func TestR45_TaskDoesNotWait(t *testing.T) {
 // R45: nor from a scope inside such a task: it holds the turn it would wait
 // for.
 func TestR45_InsideTaskDoesNotWait(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -264,6 +276,7 @@ func TestR45_InsideTaskDoesNotWait(t *testing.T) {
 
 // R45: Background tasks do not count, and do not wait.
 func TestR45_BackgroundDoesNotCount(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -283,6 +296,7 @@ func TestR45_BackgroundDoesNotCount(t *testing.T) {
 
 // R45: tasks of a scope inside do not count.
 func TestR45_InnerTasksDoNotCount(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -303,6 +317,7 @@ func TestR45_InnerTasksDoNotCount(t *testing.T) {
 // R45: pending tasks are cancelled at once when the scope is, however long
 // those that run take.
 func TestR45_PendingCancelledPromptly(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Limit(1))
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
@@ -329,6 +344,7 @@ func TestR45_PendingCancelledPromptly(t *testing.T) {
 
 // R45: also by an outer scope, and by the deadline.
 func TestR45_PendingCancelledFromOutside(t *testing.T) {
+	testkit.Guard(t)
 	for name, run := range map[string]func(context.Context, func(context.Context) error) error{
 		"outer": func(ctx context.Context, body func(context.Context) error) error {
 			_, err := scope.MoveOnAfter(ctx, time.Second, func(ctx context.Context) error {
@@ -366,6 +382,7 @@ func TestR45_PendingCancelledFromOutside(t *testing.T) {
 
 // R45: a pending task that is cancelled leaves the line to the others.
 func TestR45_CancelledPendingLeavesTheLine(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order tkLog[int]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -386,6 +403,7 @@ func TestR45_CancelledPendingLeavesTheLine(t *testing.T) {
 
 // R45: however a task ends, its turn goes to the next.
 func TestR45_TurnIsGivenBack(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -403,6 +421,7 @@ func TestR45_TurnIsGivenBack(t *testing.T) {
 
 // R45: in a failing scope nobody who waits begins any more.
 func TestR45_FailureEndsTheLine(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // tkMessage is what the panic of f says.
@@ -25,12 +26,14 @@ func tkMessage(t *testing.T, f func()) string {
 
 // R46: a nil ctx.
 func TestR46_NilCtx(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	require.Contains(t, tkMessage(t, func() { scope.Go(none, tkNothing) }), "ctx")
 }
 
 // R46: a nil ctx is a mistake also when In says which scope.
 func TestR46_NilCtxWithIn(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var none context.Context
 		s := scope.New()
@@ -43,6 +46,7 @@ func TestR46_NilCtxWithIn(t *testing.T) {
 
 // R46: a nil function.
 func TestR46_NilFunction(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			require.Contains(t, tkMessage(t, func() { scope.Go(ctx, nil) }), "function")
@@ -53,6 +57,7 @@ func TestR46_NilFunction(t *testing.T) {
 
 // R46: a ctx without a scope: ErrNoScope, which says what to do.
 func TestR46_NoScope(t *testing.T) {
+	testkit.Guard(t)
 	for _, opts := range [][]scope.TaskOption{nil, {scope.Name("x")}, {scope.In(nil)}, {nil}} {
 		v := tkRecover(func() { scope.Go(tkBg, tkNever(t), opts...) })
 		err, ok := v.(error)
@@ -65,6 +70,7 @@ func TestR46_NoScope(t *testing.T) {
 
 // R46: with In a ctx without a scope will do.
 func TestR46_InIsEnough(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
 		s := scope.New()
@@ -82,6 +88,7 @@ func TestR46_InIsEnough(t *testing.T) {
 
 // R46, R90: after such a panic nothing is left in the scope: it ends.
 func TestR46_NothingLeft(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Limit(1))
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
@@ -104,6 +111,7 @@ func (*tkWorker) toil(context.Context) error { return nil }
 
 // R48: a given name.
 func TestR48_Given(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Name("s"))
 		require.Equal(t, "s", s.Name())
@@ -117,6 +125,7 @@ func TestR48_Given(t *testing.T) {
 
 // R48: without one it is the function's, without its package.
 func TestR48_Derived(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 		require.Equal(t, "tkTopLevel", scope.Go(ctx, tkTopLevel).Name())
 		require.Equal(t, "tkTopLevel", scope.Go(ctx, tkTopLevel, scope.Name("")).Name())
@@ -128,6 +137,7 @@ func TestR48_Derived(t *testing.T) {
 
 // R48: so for closures.
 func TestR48_Closure(t *testing.T) {
+	testkit.Guard(t)
 	fn := func(context.Context) error { return nil }
 	require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 		require.Equal(t, "TestR48_Closure.func1", scope.Go(ctx, fn).Name())
@@ -137,6 +147,7 @@ func TestR48_Closure(t *testing.T) {
 
 // R48: and for scopes, which take it from the body.
 func TestR48_DerivedForScope(t *testing.T) {
+	testkit.Guard(t)
 	body := func(ctx context.Context) error {
 		require.Equal(t, "TestR48_DerivedForScope.func1", scope.From(ctx).Name())
 		require.Equal(t, "TestR48_DerivedForScope.func1", scope.From(ctx).Path())
@@ -147,6 +158,7 @@ func TestR48_DerivedForScope(t *testing.T) {
 
 // R48: a name is fixed at creation: pending, running, done and refused.
 func TestR48_Fixed(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		s := scope.New(scope.Limit(1))
@@ -170,6 +182,7 @@ func TestR48_Fixed(t *testing.T) {
 // R48: paths join names with "/": scopes below the body or task they are
 // opened in, tasks below their scope.
 func TestR48_Paths(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		outer, inner, deep := scope.New(scope.Name("outer")), scope.New(scope.Name("inner")), scope.New(scope.Name("deep"))
 		require.NoError(t, outer.Run(tkBg, func(ctx context.Context) error {
@@ -196,6 +209,7 @@ func TestR48_Paths(t *testing.T) {
 
 // R48, R21: a task that is spawned into an outer scope is named below that.
 func TestR48_PathOfTaskInOuterScope(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		outer := scope.New(scope.Name("outer"))
 		err := outer.Run(tkBg, func(ctx context.Context) error {
@@ -210,6 +224,7 @@ func TestR48_PathOfTaskInOuterScope(t *testing.T) {
 
 // R48: ids are of the process: no two tasks share one.
 func TestR48_IDs(t *testing.T) {
+	testkit.Guard(t)
 	seen := map[uint64]bool{}
 	for range 3 {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {

@@ -12,11 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R34: a task's panic is raised again by Run, with value, task and the stack
 // of the panic site, after everything was joined.
 func TestR34_TaskPanic(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		joined := false
 		start := time.Now()
@@ -43,6 +45,7 @@ func TestR34_TaskPanic(t *testing.T) {
 
 // R34: so is a body's.
 func TestR34_BodyPanic(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		p := tkPanic(t, func() {
@@ -61,6 +64,7 @@ func TestR34_BodyPanic(t *testing.T) {
 
 // R34, R30: what a panic cancels is told so.
 func TestR34_CauseOfPanic(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		tkPanic(t, func() {
@@ -82,6 +86,7 @@ func TestR34_CauseOfPanic(t *testing.T) {
 // R34: Run panics on its caller's goroutine, where a defer of the caller finds
 // it.
 func TestR34_CallersGoroutine(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		caller := tkGoroutine()
 		var in string
@@ -98,6 +103,7 @@ func TestR34_CallersGoroutine(t *testing.T) {
 
 // R34: Error carries the value and the stack.
 func TestR34_ErrorHasTheStack(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error { scope.Go(ctx, tkBoom, scope.Name("bad")); return nil })
@@ -111,6 +117,7 @@ func TestR34_ErrorHasTheStack(t *testing.T) {
 // R34: no failure is lost: what failed before the panic, beside it and after
 // it is found through the raised value.
 func TestR34_FailuresBeside(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -131,6 +138,7 @@ func TestR34_FailuresBeside(t *testing.T) {
 
 // R34: a second panic is not lost either.
 func TestR34_TwoPanics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -147,6 +155,7 @@ func TestR34_TwoPanics(t *testing.T) {
 
 // R34: the same, when the value of neither panic is an error: both texts show.
 func TestR34_TwoPanicsWithoutErrors(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -162,6 +171,7 @@ func TestR34_TwoPanicsWithoutErrors(t *testing.T) {
 
 // R34: a panicking error stays reachable.
 func TestR34_PanicWithError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -177,6 +187,7 @@ func TestR34_PanicWithError(t *testing.T) {
 
 // R34: so is one of the runtime.
 func TestR34_RuntimeError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -195,6 +206,7 @@ func TestR34_RuntimeError(t *testing.T) {
 
 // R34: panic(nil) is a panic.
 func TestR34_PanicNil(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -210,6 +222,7 @@ func TestR34_PanicNil(t *testing.T) {
 // R34: under PanicsAsErrors Run returns the panic as a failure, in its place
 // among the others.
 func TestR34_PanicsAsErrors(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(time.Second, tkErrA))
@@ -233,6 +246,7 @@ func TestR34_PanicsAsErrors(t *testing.T) {
 
 // R34: PanicsAsErrors covers the body.
 func TestR34_BodyPanicAsError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, tkBoom, scope.PanicsAsErrors())
 		var p *scope.PanicError
@@ -243,6 +257,7 @@ func TestR34_BodyPanicAsError(t *testing.T) {
 
 // R31, R34: the task has failed, and waiting for it gives the panic.
 func TestR34_WaitForPanickedTask(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkBoom)
@@ -258,6 +273,7 @@ func TestR34_WaitForPanickedTask(t *testing.T) {
 // R34: a panic goes up through nested scopes, each joined, and stays the one of
 // the first site.
 func TestR34_Nested(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
 		p := tkPanic(t, func() {
@@ -293,6 +309,7 @@ func TestR34_Nested(t *testing.T) {
 // R34: what failed beside a panic in an inner scope is found in the outer one,
 // together with what failed there.
 func TestR34_NestedFailuresBeside(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -313,6 +330,7 @@ func TestR34_NestedFailuresBeside(t *testing.T) {
 
 // R34: an inner scope with PanicsAsErrors keeps the panic from the outer one.
 func TestR34_InnerAsError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -327,6 +345,7 @@ func TestR34_InnerAsError(t *testing.T) {
 
 // R34: an outer scope with PanicsAsErrors takes what an inner one raises.
 func TestR34_OuterAsError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			return scope.Run(ctx, func(ctx context.Context) error { scope.Go(ctx, tkBoom); return nil })
@@ -339,6 +358,7 @@ func TestR34_OuterAsError(t *testing.T) {
 
 // R34: also a panic in the clean-up after a cancellation is raised.
 func TestR34_PanicInCleanUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		p := tkPanic(t, func() {
@@ -355,6 +375,7 @@ func TestR34_PanicInCleanUp(t *testing.T) {
 
 // R34: every way to open a scope raises.
 func TestR34_EveryOpening(t *testing.T) {
+	testkit.Guard(t)
 	bad := func(ctx context.Context) error { scope.Go(ctx, tkBoom); return nil }
 	for name, open := range map[string]func(){
 		"MoveOnAfter": func() { _, _ = scope.MoveOnAfter(tkBg, time.Hour, bad) },
@@ -371,6 +392,7 @@ func TestR34_EveryOpening(t *testing.T) {
 
 // R35: a Goexit in a task is a failure; its defers have run, nothing hangs.
 func TestR35_TaskGoexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		deferred := false
 		var c, sibling *scope.Child
@@ -394,6 +416,7 @@ func TestR35_TaskGoexit(t *testing.T) {
 
 // R35: a waiter of such a task gets the error.
 func TestR35_WaiterOfGoexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			require.Equal(t, scope.ErrGoexit, scope.Go(ctx, func(ctx context.Context) error {
@@ -408,6 +431,7 @@ func TestR35_WaiterOfGoexit(t *testing.T) {
 // R35: a Goexit in the body joins everything and then goes on through the
 // caller; Run does not return.
 func TestR35_BodyGoexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var joined, returned, joinedFirst bool
 		var c *scope.Child
@@ -437,6 +461,7 @@ func TestR35_BodyGoexit(t *testing.T) {
 // R35: the body of an inner scope that exits takes its task along, which fails
 // the outer scope.
 func TestR35_InnerBodyGoexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var inner *scope.Child
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -456,6 +481,7 @@ func TestR35_InnerBodyGoexit(t *testing.T) {
 
 // R35: goroutines that exit do not use up whatever runs the tasks.
 func TestR35_ManyGoexits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var exits atomic.Int32
 		ran := 0

@@ -10,10 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R32: a failure reaches onError once and touches nobody else.
 func TestR32_FailureTouchesNobody(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen []error
 		var sibling *scope.Child
@@ -34,6 +36,7 @@ func TestR32_FailureTouchesNobody(t *testing.T) {
 
 // R32: each failure is handed over, also the same value twice.
 func TestR32_EachFailure(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen tkLog[error]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -48,6 +51,7 @@ func TestR32_EachFailure(t *testing.T) {
 
 // R32: Run fails through its body, which cancels the tasks.
 func TestR32_BodyFails(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *scope.Child
 		var seen []error
@@ -64,6 +68,7 @@ func TestR32_BodyFails(t *testing.T) {
 
 // R32: a cancellation is no failure.
 func TestR32_CancellationIsNoFailure(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen []error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -79,6 +84,7 @@ func TestR32_CancellationIsNoFailure(t *testing.T) {
 
 // R32, R34: a panic is handed over as a *PanicError and touches nobody else.
 func TestR32_Panic(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen []error
 		var sibling *scope.Child
@@ -97,6 +103,7 @@ func TestR32_Panic(t *testing.T) {
 
 // R32, R35: so is a Goexit.
 func TestR32_Goexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen []error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -109,6 +116,7 @@ func TestR32_Goexit(t *testing.T) {
 
 // R32, R34: a panic of the handler itself is not lost.
 func TestR32_HandlerPanics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -122,6 +130,7 @@ func TestR32_HandlerPanics(t *testing.T) {
 
 // R32: a nested scope decides for itself: its failure is the body's.
 func TestR32_NestedScopeIsNotSupervised(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			return scope.Run(ctx, func(ctx context.Context) error {
@@ -135,6 +144,7 @@ func TestR32_NestedScopeIsNotSupervised(t *testing.T) {
 
 // R33: a handled error is no failure: zero value, no error, nobody cancelled.
 func TestR33_Handled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen []error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -155,6 +165,7 @@ func TestR33_Handled(t *testing.T) {
 // R33: an error that the handler does not take fails the scope; it is called
 // once.
 func TestR33_NotHandled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -171,6 +182,7 @@ func TestR33_NotHandled(t *testing.T) {
 // R33: not called for a success, nor for a cancellation of the task or of its
 // scope.
 func TestR33_NotCalled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		on := scope.OnError(func(_ context.Context, err error) bool { t.Errorf("called with %v", err); return false })
 		s := scope.New()
@@ -190,6 +202,7 @@ func TestR33_NotCalled(t *testing.T) {
 
 // R33, R41: called on the task's goroutine, before the task is done.
 func TestR33_BeforeDone(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		called := false
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -214,6 +227,7 @@ func TestR33_BeforeDone(t *testing.T) {
 
 // R33: the scope waits for the handler, which may still spawn (R36).
 func TestR33_HandlerMaySpawn(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ran := false
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -230,6 +244,7 @@ func TestR33_HandlerMaySpawn(t *testing.T) {
 
 // R33: a panic is a failure, and may be handled.
 func TestR33_Panic(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -244,6 +259,7 @@ func TestR33_Panic(t *testing.T) {
 
 // R33: a panic that is not handled is raised.
 func TestR33_PanicNotHandled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		p := tkPanic(t, func() {
@@ -259,6 +275,7 @@ func TestR33_PanicNotHandled(t *testing.T) {
 
 // R33, R35: a Goexit is a failure, and may be handled.
 func TestR33_Goexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -271,6 +288,7 @@ func TestR33_Goexit(t *testing.T) {
 
 // R33, R31: the task's own timeout is a failure, and may be handled.
 func TestR33_OwnTimeout(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -283,6 +301,7 @@ func TestR33_OwnTimeout(t *testing.T) {
 
 // R33, R34: a handler that panics loses neither its panic nor the error.
 func TestR33_HandlerPanics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		p := tkPanic(t, func() {
 			_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -298,6 +317,7 @@ func TestR33_HandlerPanics(t *testing.T) {
 // R33, R32: the handler comes first; what it takes, the supervisor does not
 // see.
 func TestR33_BeforeSupervise(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen []error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -311,6 +331,7 @@ func TestR33_BeforeSupervise(t *testing.T) {
 
 // R33: a failure in a cancelled scope is a failure, and handled like one.
 func TestR33_InCancelledScope(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var seen error
 		s := scope.New()

@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R41: Done closes and State becomes final only when the function has
 // returned, defers included.
 func TestR41_AfterCleanUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, func(ctx context.Context) error {
@@ -36,6 +38,7 @@ func TestR41_AfterCleanUp(t *testing.T) {
 
 // R41, R10: nor before the scopes inside the task are joined.
 func TestR41_AfterInnerScopes(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			var inner *scope.Child
@@ -54,6 +57,7 @@ func TestR41_AfterInnerScopes(t *testing.T) {
 
 // R41: the result is stored and the state is published when Done closes.
 func TestR41_ResultBeforeDone(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkFail(tkErrA))
@@ -67,6 +71,7 @@ func TestR41_ResultBeforeDone(t *testing.T) {
 
 // R41: the result is stored when the state is published.
 func TestR41_ResultBeforeState(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkFail(tkErrA))
@@ -83,6 +88,7 @@ func TestR41_ResultBeforeState(t *testing.T) {
 
 // R41: an Err that is there means a State that is final.
 func TestR41_ErrMeansFinal(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkFail(tkErrA))
@@ -97,6 +103,7 @@ func TestR41_ErrMeansFinal(t *testing.T) {
 
 // R41: the scope is released last: when Run returns, Done is closed.
 func TestR41_DoneBeforeRunReturns(t *testing.T) {
+	testkit.Guard(t)
 	for range 200 {
 		var cs []*scope.Child
 		var done []<-chan struct{}
@@ -116,6 +123,7 @@ func TestR41_DoneBeforeRunReturns(t *testing.T) {
 
 // R41: Done asked for after the end is closed, and is the same channel always.
 func TestR41_DoneIsOne(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkNothing)
@@ -130,6 +138,7 @@ func TestR41_DoneIsOne(t *testing.T) {
 // R42: every way through the table that ends in success, failure and
 // cancellation.
 func TestR42_Ways(t *testing.T) {
+	testkit.Guard(t)
 	const (
 		pe, ru, ci = scope.Pending, scope.Running, scope.Canceling
 		su, fa, ca = scope.Succeeded, scope.Failed, scope.Canceled
@@ -192,6 +201,7 @@ func TestR42_Ways(t *testing.T) {
 
 // R42: pending → canceled has nothing in between; and what is final stays.
 func TestR42_PendingToCanceled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -211,6 +221,7 @@ func TestR42_PendingToCanceled(t *testing.T) {
 
 // R42: under fire a watcher sees the states in the table's order only.
 func TestR42_Watched(t *testing.T) {
+	testkit.Guard(t)
 	legal := map[[2]scope.State]bool{
 		{scope.Pending, scope.Running}: true, {scope.Pending, scope.Canceled}: true,
 		{scope.Running, scope.Canceling}: true,
@@ -260,6 +271,7 @@ func TestR42_Watched(t *testing.T) {
 
 // R42: each state has a name of its own.
 func TestR42_Names(t *testing.T) {
+	testkit.Guard(t)
 	seen := map[string]bool{}
 	for s := scope.Pending; s <= scope.Canceled; s++ {
 		require.NotEmpty(t, s.String())
@@ -273,6 +285,7 @@ func TestR42_Names(t *testing.T) {
 // I11: what a snapshot says of a task fits together, whenever it is taken: who
 // waits has begun, who has begun says when, who is done waits for nothing.
 func TestSnapshotFitsTogether(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New(scope.Limit(4))
 	require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {
 		watch := scope.Go(ctx, func(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // tkTogether runs body and three tasks that end in the same instant: by a
@@ -37,6 +38,7 @@ func tkTogether(body func(ctx context.Context, gate chan struct{}) error, opts .
 // R30, R34, R35: a panic, an error and a Goexit in the same instant: the panic
 // is raised, and nothing is lost.
 func TestStorm_PanicErrorGoexit(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		p := tkPanic(t, func() {
 			_ = tkTogether(func(_ context.Context, gate chan struct{}) error { close(gate); return nil })
@@ -50,6 +52,7 @@ func TestStorm_PanicErrorGoexit(t *testing.T) {
 
 // R30, R34, R35: the same as errors: three failures, each once.
 func TestStorm_PanicErrorGoexitAsErrors(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		err := tkTogether(func(_ context.Context, gate chan struct{}) error { close(gate); return tkErrC }, scope.PanicsAsErrors())
 		require.Len(t, tkFailures(t, err), 4)
@@ -63,6 +66,7 @@ func TestStorm_PanicErrorGoexitAsErrors(t *testing.T) {
 
 // R32: and under supervision each reaches the handler once.
 func TestStorm_PanicErrorGoexitSupervised(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		var seen tkLog[error]
 		require.NoError(t, tkTogether(func(_ context.Context, gate chan struct{}) error { close(gate); return nil }, scope.Supervise(seen.add)))
@@ -77,6 +81,7 @@ func TestStorm_PanicErrorGoexitSupervised(t *testing.T) {
 // R34, R35: when the body exits in that instant too, the panic is what the
 // caller sees, after everything was joined.
 func TestStorm_BodyGoexit(t *testing.T) {
+	testkit.Guard(t)
 	for range 100 {
 		done := make(chan any)
 		go func() {
@@ -100,6 +105,7 @@ func TestStorm_BodyGoexit(t *testing.T) {
 
 // R30: 10,000 tasks fail at once, each with its own error: all are listed.
 func TestStorm_TenThousandFailures(t *testing.T) {
+	testkit.Guard(t)
 	const n = 10_000
 	gate := make(chan struct{})
 	errs := make([]error, n)
@@ -126,6 +132,7 @@ func TestStorm_TenThousandFailures(t *testing.T) {
 
 // R30: 10,000 tasks fail at once with the same error: it is listed once.
 func TestStorm_TenThousandTimesTheSame(t *testing.T) {
+	testkit.Guard(t)
 	gate := make(chan struct{})
 	var ready sync.WaitGroup
 	err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -143,6 +150,7 @@ func TestStorm_TenThousandTimesTheSame(t *testing.T) {
 // R31, R52: 1,000 tasks of the same scope wait for one that fails: each sees
 // the failure.
 func TestStorm_ThousandWaiters(t *testing.T) {
+	testkit.Guard(t)
 	for range 5 {
 		var saw atomic.Int32
 		gate := make(chan struct{})
@@ -171,6 +179,7 @@ func TestStorm_ThousandWaiters(t *testing.T) {
 // R39: many cancel one task that ends by itself: at most one has an effect,
 // and the outcome is one of the two.
 func TestStorm_CancelAgainstEnd(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		var effects atomic.Int32
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -200,6 +209,7 @@ func TestStorm_CancelAgainstEnd(t *testing.T) {
 // R45: a limited scope under cancellation: every task is run or cancelled, no
 // turn is lost, nobody hangs.
 func TestStorm_Limit(t *testing.T) {
+	testkit.Guard(t)
 	for i := range 100 {
 		var running, ran, refused atomic.Int32
 		s := scope.New(scope.Limit(2))

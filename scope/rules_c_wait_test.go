@@ -10,10 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R31: Wait returns the task's own error, unwrapped.
 func TestR31_WaitReturnsOwnError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkFailAt(time.Second, tkErrA))
@@ -27,6 +29,7 @@ func TestR31_WaitReturnsOwnError(t *testing.T) {
 
 // R31: waiting for a failure does not consume it.
 func TestR31_WaitConsumesNothing(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			_ = scope.Go(ctx, tkFail(tkErrA)).Wait(ctx)
@@ -38,6 +41,7 @@ func TestR31_WaitConsumesNothing(t *testing.T) {
 
 // R31: a failure that nobody waits for fails the scope all the same.
 func TestR31_UnwatchedFailure(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFail(tkErrA))
@@ -50,6 +54,7 @@ func TestR31_UnwatchedFailure(t *testing.T) {
 // R31: waiters in the same scope, body and tasks, see the failure and not the
 // cancellation that follows from it.
 func TestR31_WaitersSeeTheFailure(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		gate := make(chan struct{})
 		var mu sync.Mutex
@@ -89,6 +94,7 @@ func TestR31_WaitersSeeTheFailure(t *testing.T) {
 
 // R31: the scope is cancelled only after the failing task's Done has closed.
 func TestR31_DoneBeforeCancellation(t *testing.T) {
+	testkit.Guard(t)
 	for range 500 {
 		var bad *scope.Child
 		_ = scope.Run(tkBg, func(ctx context.Context) error {
@@ -111,6 +117,7 @@ func TestR31_DoneBeforeCancellation(t *testing.T) {
 // R31: a task whose own Timeout fired fails, with the CanceledError of kind
 // deadline.
 func TestR31_OwnTimeout(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var late, sibling *scope.Child
 		start := time.Now()
@@ -133,6 +140,7 @@ func TestR31_OwnTimeout(t *testing.T) {
 
 // R31: so with its own Deadline.
 func TestR31_OwnDeadline(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		at := time.Now().Add(time.Second)
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -155,6 +163,7 @@ func TestR31_OwnDeadline(t *testing.T) {
 // R31: a task's own timeout starts when its function begins, not when it is
 // spawned.
 func TestR31_OwnTimeoutStartsWithTheFunction(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, tkFailAt(10*time.Second, nil))
@@ -167,6 +176,7 @@ func TestR31_OwnTimeoutStartsWithTheFunction(t *testing.T) {
 // R31: a timeout that is over at once still lets the function begin, in a ctx
 // that says so.
 func TestR31_OwnTimeoutInThePast(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var first error
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -184,6 +194,7 @@ func TestR31_OwnTimeoutInThePast(t *testing.T) {
 // R31: a task with a timeout that ends because its scope is cancelled was
 // cancelled, and has not failed.
 func TestR31_TimeoutNotReached(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		var c *scope.Child
@@ -200,6 +211,7 @@ func TestR31_TimeoutNotReached(t *testing.T) {
 
 // R31: an ordinary error after the own timeout is that error.
 func TestR31_OtherErrorAfterOwnTimeout(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error { <-ctx.Done(); return tkErrA }, scope.Timeout(time.Second))
@@ -212,6 +224,7 @@ func TestR31_OtherErrorAfterOwnTimeout(t *testing.T) {
 // R31: waiting for a task that was cancelled gives its cancellation, and a
 // body that passes it on fails: it was not cancelled itself (R15).
 func TestR31_WaitForCancelledTask(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			c := scope.Go(ctx, tkForever)
@@ -226,6 +239,7 @@ func TestR31_WaitForCancelledTask(t *testing.T) {
 // R47: waiting for oneself returns an error at once, however the ctx was
 // derived.
 func TestR47_SelfWait(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -245,6 +259,7 @@ func TestR47_SelfWait(t *testing.T) {
 
 // R47: a body of a scope inside the task waits for the task.
 func TestR47_BodyInsideTaskWaits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -263,6 +278,7 @@ func TestR47_BodyInsideTaskWaits(t *testing.T) {
 
 // R47: a descendant waits for the task that it runs inside of.
 func TestR47_DescendantWaitsForAncestor(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var got error
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -289,6 +305,7 @@ func TestR47_DescendantWaitsForAncestor(t *testing.T) {
 // R47 forbids no more than it must: a task that was spawned by another, into
 // the same scope, may wait for its spawner.
 func TestR47_SiblingMayWait(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var got error
 		err := scope.Run(tkBg, func(ctx context.Context) error {
@@ -313,6 +330,7 @@ func TestR47_SiblingMayWait(t *testing.T) {
 // R47: for the scope one runs in there is only Run to wait with, and it
 // refuses.
 func TestR47_RunInsideItself(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New()
 		require.NoError(t, s.Run(tkBg, func(ctx context.Context) error {

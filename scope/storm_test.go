@@ -14,10 +14,12 @@ import (
 
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R36: 10,000 tasks that spawn siblings while the body waits at the exit.
 func TestStormOfSiblings(t *testing.T) {
+	testkit.Guard(t)
 	var spawned, ran atomic.Int64
 	var grow fn
 	grow = func(ctx context.Context) error {
@@ -35,6 +37,7 @@ func TestStormOfSiblings(t *testing.T) {
 
 // R36: spawn against close: each runs and is joined, or is refused.
 func TestStormOfSpawnAgainstClose(t *testing.T) {
+	testkit.Guard(t)
 	for range 1000 {
 		s := scope.New()
 		var ran, refused atomic.Int64
@@ -67,6 +70,7 @@ func TestStormOfSpawnAgainstClose(t *testing.T) {
 
 // R12: 100 goroutines cancel one scope: one cause.
 func TestStormOfCancels(t *testing.T) {
+	testkit.Guard(t)
 	for range 100 {
 		s := scope.New()
 		var cancels sync.WaitGroup
@@ -155,6 +159,7 @@ func TestStormOfShortTasks(t *testing.T) {
 
 // R34, R35: panic, error and Goexit in the same instant: nothing is lost.
 func TestStormOfEndings(t *testing.T) {
+	testkit.Guard(t)
 	for range 500 {
 		func() {
 			defer func() {
@@ -182,6 +187,7 @@ func TestStormOfEndings(t *testing.T) {
 // R12, R13, R30: tasks that fail, are cancelled, spawn and nest at random, while
 // others cancel and look: Run always returns, and nothing is left.
 func TestStormOfEverything(t *testing.T) {
+	testkit.Guard(t)
 	for i := range 300 {
 		s := scope.New(scope.MovableDeadline(time.Now().Add(time.Hour)))
 		var wg sync.WaitGroup

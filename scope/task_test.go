@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R36: while the scope runs anybody in it may spawn, also while the body waits
@@ -46,6 +47,7 @@ func TestAdmission(t *testing.T) {
 
 // R37: cancelled before it began, it never begins.
 func TestNeverBegins(t *testing.T) {
+	testkit.Guard(t)
 	for range 100 {
 		var c *scope.Child
 		require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
@@ -277,6 +279,7 @@ func TestLimitCancelled(t *testing.T) {
 
 // R47: waiting for oneself, or for a task one runs inside of.
 func TestSelfWait(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
 		var c *scope.Child
 		set := make(chan struct{})
@@ -303,6 +306,7 @@ func named(context.Context) error { return nil }
 
 // R48: names are given or derived; paths join them.
 func TestNames(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
 		require.Equal(t, "named", scope.Go(ctx, named).Name())
 		require.Equal(t, "worker.method", scope.Go(ctx, new(worker).method).Name())
@@ -338,6 +342,7 @@ func TestNames(t *testing.T) {
 
 // R46, R90: programming errors panic with a message that says what to do.
 func TestProgrammingErrors(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	for want, f := range map[string]func(){
 		"scope: Run with a nil ctx: pass context.Background() at the root of a program":         func() { _ = scope.Run(none, named) },

@@ -12,11 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R1, R2: every wait notices cancellation on every call, also where it could
 // return at once.
 func TestWaitsInACancelledCtx(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New()
 	require.NoError(t, s.Run(bg, func(ctx context.Context) error {
 		pending := scope.Go(ctx, forever)
@@ -50,6 +52,7 @@ func TestWaitsInACancelledCtx(t *testing.T) {
 // R3, R38: of a task that is done, Wait returns the outcome also in a
 // cancelled ctx.
 func TestWaitOfDone(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New()
 	err := s.Run(bg, func(ctx context.Context) error {
 		c := scope.Go(ctx, func(context.Context) error { return errBoom }, scope.OnError(func(context.Context, error) bool { return false }))
@@ -88,6 +91,7 @@ func TestNothingLeftBehind(t *testing.T) {
 // R6: waits are durably blocked in a bubble; no lock is held while user code
 // runs: callbacks may do anything with the scope.
 func TestUserCodeMayReenter(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New(scope.Supervise(func(error) { _ = scope.Snapshots() }))
 	require.NoError(t, s.Run(bg, func(ctx context.Context) error {
 		c := scope.Go(ctx, func(context.Context) error { return reentrant{s} }, scope.OnError(func(ctx context.Context, err error) bool {

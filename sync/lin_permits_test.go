@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R2, R3, R4 and R74: who is known to be parked is woken by the next Set, even
 // if Clear follows: Clear may not come between.
 func TestLinearizableEvent(t *testing.T) {
+	testkit.Guard(t)
 	linearizable(t, linSubject{
 		model: linFixed(linModel(false, func(set bool, in linIn, out linOut, ahead int) (bool, bool) {
 			switch in.op {
@@ -45,6 +47,7 @@ func TestLinearizableEvent(t *testing.T) {
 
 // R2, R3, R4: a permit is lost nowhere and made by Release only.
 func TestLinearizableSemaphore(t *testing.T) {
+	testkit.Guard(t)
 	const first, most = 1, 2
 	linearizable(t, linSubject{
 		model: linFixed(linModel(first, func(value int, in linIn, out linOut, ahead int) (int, bool) {
@@ -124,6 +127,7 @@ func stepLimiter(s linLimiter, in linIn, out linOut, ahead int) (linLimiter, boo
 // there are, and who waits is let in as soon as there is one, whatever is lent
 // and however the total changes.
 func TestLinearizableCapacityLimiter(t *testing.T) {
+	testkit.Guard(t)
 	who := func(rng *rand.Rand) int { return rng.IntN(4) }
 	linearizable(t, linSubject{
 		model: linFixed(linModel(linLimiter{total: 1}, stepLimiter)),
@@ -193,6 +197,7 @@ func stepLock(owner int, in linIn, out linOut, ahead int) (int, bool) {
 
 // R2, R3, R4 and R75: one owner at a time, and who waits is the next.
 func TestLinearizableLock(t *testing.T) {
+	testkit.Guard(t)
 	linearizable(t, linSubject{
 		model: linFixed(linModel(linFree, stepLock)),
 		open: func() []linKind {

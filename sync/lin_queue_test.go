@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // linQueue is the dumbest queue: its items, one a byte, in the order of puts.
@@ -168,6 +169,7 @@ func linQueueSubject(maxsize int, closing bool, next linOrder, open func() *csyn
 
 // R2, R3, R4, R70, R71, I3, I4, I12.
 func TestLinearizableQueue(t *testing.T) {
+	testkit.Guard(t)
 	t.Run("bounded", func(t *testing.T) {
 		linearizable(t, linQueueSubject(2, false, linFirst, func() *csync.Queue[int] { return csync.NewQueue[int](2) }))
 	})
@@ -194,6 +196,7 @@ func TestLinearizableQueue(t *testing.T) {
 // R71: CloseNow of a priority queue takes all that is left at one instant, before
 // it asks which comes first: nobody gets one out of the middle.
 func TestCloseNowOfPriorityQueueIsAtomic(t *testing.T) {
+	testkit.Guard(t)
 	var q *csync.Queue[int]
 	asked := 0
 	q = csync.NewPriorityQueue(0, func(a, b int) bool {

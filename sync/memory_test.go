@@ -12,12 +12,14 @@ import (
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 var kept any
 
 // What the package doc says of the memory of what is not in use.
 func TestIdleMemory(t *testing.T) {
+	testkit.Guard(t)
 	if strconv.IntSize != 64 {
 		t.Skip("the numbers are those of a 64-bit machine")
 	}

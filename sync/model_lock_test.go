@@ -12,6 +12,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R2, R4, R5, R75, R76: whatever some tasks do with a lock and two conditions of
@@ -21,6 +22,7 @@ import (
 //
 //	go test ./sync -run TestModelLock -rapid.checks=20000
 func TestModelLock(t *testing.T) {
+	testkit.Guard(t)
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			m := newLockMachine(t)

@@ -26,6 +26,7 @@ var background = context.Background()
 
 // R70: unbounded unless maxsize is positive; FIFO; zero values are items.
 func TestQueueIsFirstInFirstOut(t *testing.T) {
+	testkit.Guard(t)
 	var zero csync.Queue[int]
 	for name, q := range map[string]*csync.Queue[int]{
 		"zero value": &zero, "0": csync.NewQueue[int](0), "-1": csync.NewQueue[int](-1), "1000": csync.NewQueue[int](1000),
@@ -50,6 +51,7 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 }
 
 func TestTryNeverBlocks(t *testing.T) {
+	testkit.Guard(t)
 	q := csync.NewQueue[string](1)
 	_, err := q.TryGet(background)
 	require.ErrorIs(t, err, csync.ErrQueueEmpty)
@@ -67,6 +69,7 @@ func TestTryNeverBlocks(t *testing.T) {
 
 // R2: in a cancelled ctx nothing is put or taken, although it could be.
 func TestQueueCancelledBefore(t *testing.T) {
+	testkit.Guard(t)
 	err := scope.Run(background, func(ctx context.Context) error {
 		q := csync.NewQueue[int](2)
 		require.NoError(t, q.Put(ctx, 1))
@@ -82,6 +85,7 @@ func TestQueueCancelledBefore(t *testing.T) {
 
 // R5: a cancelled waiter leaves nothing behind, and its item is not stored.
 func TestQueueCancelledWhileWaiting(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := csync.NewQueue[int](1)
 		require.NoError(t, q.Put(background, 0))
@@ -106,6 +110,7 @@ func TestQueueCancelledWhileWaiting(t *testing.T) {
 // R4: waiting getters and putters are served first come, first served, and a
 // Try call does not overtake them.
 func TestQueueFairness(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(background, func(ctx context.Context) error {
 			q := csync.NewQueue[int](1)
@@ -144,6 +149,7 @@ func TestQueueFairness(t *testing.T) {
 // R71: Close wakes putters, their items are not stored; what is in can be
 // taken; then gets fail. CloseNow drops and returns the rest.
 func TestQueueClose(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(background, func(ctx context.Context) error {
 			q := csync.NewQueue[int](2)
@@ -175,6 +181,7 @@ func TestQueueClose(t *testing.T) {
 }
 
 func TestCloseWakesGetters(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := new(csync.Queue[int])
 		var errs [3]error
@@ -198,6 +205,7 @@ func TestCloseWakesGetters(t *testing.T) {
 
 // The live tree says who waits for which queue.
 func TestQueueInTheTree(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(background, func(ctx context.Context) error {
 			q := csync.NewQueue[int](1, csync.Name("jobs"), nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // Parties go on together, and know who came when; then the next round begins.
@@ -131,6 +132,7 @@ func TestBarrierBreak(t *testing.T) {
 // R3: in a real race with cancellation, every round has exactly as many parties
 // as the barrier is for, with different indices.
 func TestBarrierStorm(t *testing.T) {
+	testkit.Guard(t)
 	const parties, tasks, rounds = 4, 8, 400
 	b := csync.NewBarrier(parties)
 	var mu sync.Mutex

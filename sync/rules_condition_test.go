@@ -11,6 +11,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R76: Wait gives the lock away, and has it again when it returns.
@@ -272,6 +273,7 @@ func TestConditionOfABrokenLock(t *testing.T) {
 // R3, R76: a bounded buffer on two conditions, with cancellation at any moment:
 // what was put in is taken out, once each.
 func TestConditionStorm(t *testing.T) {
+	testkit.Guard(t)
 	const tasks, each, room = 8, 300, 3
 	l := csync.NewLock()
 	notFull, notEmpty := csync.NewCondition(l), csync.NewCondition(l)

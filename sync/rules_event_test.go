@@ -9,6 +9,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R74: Set wakes everyone who waits at that moment, even if Clear follows at
@@ -45,6 +46,7 @@ func TestEventSetThenClear(t *testing.T) {
 // What happened before Set is visible to who returns from Wait, on the fast path
 // too: for the race detector.
 func TestEventPublishes(t *testing.T) {
+	testkit.Guard(t)
 	for range 200 {
 		var e csync.Event
 		value := 0
@@ -65,6 +67,7 @@ func TestEventPublishes(t *testing.T) {
 
 // R74 in a real race: nobody is left behind by Set and Clear.
 func TestEventStorm(t *testing.T) {
+	testkit.Guard(t)
 	const tasks, rounds = 8, 2000
 	var e csync.Event
 	require.NoError(t, scope.Run(background, func(ctx context.Context) error {

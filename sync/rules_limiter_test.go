@@ -12,6 +12,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R77: a borrower may hold one token; who holds none cannot give one back. The
@@ -126,6 +127,7 @@ func TestLimiterSameBorrowerTwiceInLine(t *testing.T) {
 
 // R90.
 func TestLimiterMisuse(t *testing.T) {
+	testkit.Guard(t)
 	const negative = "sync: CapacityLimiter with a total of -1: pass 0 or more"
 	require.PanicsWithValue(t, negative, func() { csync.NewCapacityLimiter(-1) })
 	l := csync.NewCapacityLimiter(1)
@@ -164,6 +166,7 @@ func TestLimiterInTheTree(t *testing.T) {
 // R3, R77: tokens are neither lost nor made, whatever is cancelled, and however
 // the total changes.
 func TestLimiterStorm(t *testing.T) {
+	testkit.Guard(t)
 	const tasks, each, most = 16, 300, 4
 	l := csync.NewCapacityLimiter(most)
 	var holders atomic.Int64

@@ -14,6 +14,7 @@ import (
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // gate is what a task waits for until open is called.
@@ -172,6 +173,7 @@ func TestLockFoundBroken(t *testing.T) {
 // R75: the owner that is a body ends when it returns, not when its tasks have
 // ended too: they are the ones that wait.
 func TestLockBreaksWithTheBody(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var l csync.Lock
 		var got error

@@ -17,6 +17,7 @@ import (
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // job is an item with a priority and an identity.
@@ -26,6 +27,7 @@ func sooner(a, b job) bool { return a.priority < b.priority }
 
 // The least comes first, ties in the order they were put, against a dumb model.
 func TestPriorityQueueOrder(t *testing.T) {
+	testkit.Guard(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	q := csync.NewPriorityQueue(0, sooner)
 	var model []job
@@ -47,6 +49,7 @@ func TestPriorityQueueOrder(t *testing.T) {
 }
 
 func TestStackOrder(t *testing.T) {
+	testkit.Guard(t)
 	q := csync.NewStack[int](0)
 	var model []int
 	rnd := rand.New(rand.NewPCG(1, 3))
@@ -162,6 +165,7 @@ func TestLessThatBlocks(t *testing.T) {
 // A panicking less is its caller's: nothing was taken, nothing is lost, and the
 // queue goes on.
 func TestLessThatPanics(t *testing.T) {
+	testkit.Guard(t)
 	var broken atomic.Bool
 	q := csync.NewPriorityQueue(3, func(a, b int) bool {
 		if broken.Load() {
@@ -359,6 +363,7 @@ func TestLessThatPanicsBesideAnother(t *testing.T) {
 
 // A panic in the middle of CloseNow loses nothing.
 func TestLessThatPanicsInCloseNow(t *testing.T) {
+	testkit.Guard(t)
 	var left atomic.Int64
 	left.Store(1 << 30)
 	q := csync.NewPriorityQueue(0, func(a, b int) bool {
@@ -450,6 +455,7 @@ func TestOrderedStorm(t *testing.T) {
 }
 
 func TestPriorityQueueNeedsLess(t *testing.T) {
+	testkit.Guard(t)
 	require.Panics(t, func() { csync.NewPriorityQueue[int](0, nil) })
 }
 
@@ -504,6 +510,7 @@ func TestTakenItemsAreNotKept(t *testing.T) {
 // A drained queue gives its memory back, and what was taken is not kept alive,
 // in any order.
 func TestQueuesGiveMemoryBack(t *testing.T) {
+	testkit.Guard(t)
 	type block [1 << 10]byte
 	for name, q := range map[string]*csync.Queue[*block]{
 		"fifo":     csync.NewQueue[*block](0),

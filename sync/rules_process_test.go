@@ -10,6 +10,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // Process calls fn with each item, marks it done on every path, and returns nil
@@ -41,6 +42,7 @@ func TestProcess(t *testing.T) {
 // The error of fn is returned at once, the cancellation is otherwise; the item
 // that fn had is done in any case, the others stay.
 func TestProcessEnds(t *testing.T) {
+	testkit.Guard(t)
 	for name, c := range map[string]struct {
 		fn   func(ctx context.Context, cancel func()) error
 		want error
@@ -77,6 +79,7 @@ func TestProcessEnds(t *testing.T) {
 
 // The item is marked done also if fn panics or ends the goroutine.
 func TestProcessPanics(t *testing.T) {
+	testkit.Guard(t)
 	q := csync.NewQueue[int](0)
 	require.NoError(t, q.Put(background, 1))
 	require.PanicsWithValue(t, "oh", func() {
@@ -96,6 +99,7 @@ func TestProcessPanics(t *testing.T) {
 
 // The stack of a panic in fn has the site of the panic.
 func TestProcessPanicSite(t *testing.T) {
+	testkit.Guard(t)
 	q := csync.NewQueue[int](0)
 	require.NoError(t, q.Put(background, 1))
 	err := scope.Run(background, func(ctx context.Context) error {
@@ -111,6 +115,7 @@ func siteOfPanic() error { panic("here") }
 
 // R3, R72: several workers share the items; a cancelled one loses none.
 func TestProcessInSeveralWorkers(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := csync.NewQueue[int](0)
 		var seen [100]int

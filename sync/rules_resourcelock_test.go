@@ -13,6 +13,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R78: per key one holder, first come first served; other keys do not wait.
@@ -92,6 +93,7 @@ func TestResourceLockBreaks(t *testing.T) {
 
 // R90: a key that could not be released is refused, and nothing stays locked.
 func TestResourceLockMisuse(t *testing.T) {
+	testkit.Guard(t)
 	r := csync.NewResourceLock[any]()
 	require.Panics(t, func() { _ = r.Acquire(background, []int{1}) })
 	require.Panics(t, func() { _ = r.Release(background, []int{1}) })
@@ -102,6 +104,7 @@ func TestResourceLockMisuse(t *testing.T) {
 
 // R78: an unused key takes no memory, also if others are in use.
 func TestResourceLockMemory(t *testing.T) {
+	testkit.Guard(t)
 	const keys = 100_000
 	require.NoError(t, scope.Run(background, func(ctx context.Context) error {
 		r := csync.NewResourceLock[int]()
@@ -123,6 +126,7 @@ func TestResourceLockMemory(t *testing.T) {
 
 // R78: one holder per key, whatever the number and timing of users.
 func TestResourceLockStorm(t *testing.T) {
+	testkit.Guard(t)
 	const tasks, each, keys = 16, 500, 3
 	r := csync.NewResourceLock[int]()
 	var holders [keys]int // by the key's lock alone
@@ -155,6 +159,7 @@ func TestResourceLockStorm(t *testing.T) {
 }
 
 func TestResourceGuard(t *testing.T) {
+	testkit.Guard(t)
 	g := csync.NewResourceGuard("reading from")
 	require.NoError(t, g.Enter())
 	err := g.Enter()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 func TestSemaphoreValue(t *testing.T) {
@@ -33,6 +34,7 @@ func TestSemaphoreValue(t *testing.T) {
 }
 
 func TestSemaphoreMaxValue(t *testing.T) {
+	testkit.Guard(t)
 	s := csync.NewSemaphore(1, csync.MaxValue(2), nil)
 	require.NoError(t, s.Release())
 	require.ErrorIs(t, s.Release(), csync.ErrOverRelease)
@@ -45,6 +47,7 @@ func TestSemaphoreMaxValue(t *testing.T) {
 
 // R90.
 func TestSemaphoreMisuse(t *testing.T) {
+	testkit.Guard(t)
 	require.PanicsWithValue(t, "sync: NewSemaphore(-1): a semaphore cannot have fewer than no permits: pass 0 or more",
 		func() { csync.NewSemaphore(-1) })
 	require.PanicsWithValue(t, "sync: NewSemaphore(3) with MaxValue(2): the first value must not be more than the maximum",
@@ -54,6 +57,7 @@ func TestSemaphoreMisuse(t *testing.T) {
 
 // R3: permits are neither lost nor made, whatever is cancelled when.
 func TestSemaphoreStorm(t *testing.T) {
+	testkit.Guard(t)
 	const tasks, each, permits = 16, 500, 3
 	s := csync.NewSemaphore(permits, csync.MaxValue(permits))
 	var holders atomic.Int64

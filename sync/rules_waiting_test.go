@@ -13,6 +13,7 @@ import (
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 var errStop = errors.New("stop")
@@ -147,6 +148,7 @@ func TestCancelledAtHandOver(t *testing.T) {
 
 // The same without a bubble: a real race, for the race detector.
 func TestCancelledAtHandOverRace(t *testing.T) {
+	testkit.Guard(t)
 	const rounds = 300
 	for name, prepare := range subjects {
 		t.Run(name, func(t *testing.T) {
@@ -265,6 +267,7 @@ func TestInTheTree(t *testing.T) {
 
 // R90: a nil ctx is refused by name, and nothing has happened.
 func TestNilContext(t *testing.T) {
+	testkit.Guard(t)
 	e, q, l, s := csync.NewEvent(), csync.NewQueue[int](1), csync.NewLock(), csync.NewSemaphore(1)
 	c, lim, b, r := csync.NewCondition(l), csync.NewCapacityLimiter(1), csync.NewBarrier(1), csync.NewResourceLock[int]()
 	for name, call := range map[string]func(ctx context.Context){

@@ -11,12 +11,14 @@ import (
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R76: a notification that comes together with the cancellation of the waiter it
 // is for wakes that one, or else the next: never both, never neither; and whoever
 // returns has the lock. For real, and with more schedules than that.
 func TestNotifyAgainstCancel(t *testing.T) {
+	testkit.Guard(t)
 	seed := linSeed()
 	t.Cleanup(func() { park.SetSchedule(nil) })
 	both := [2]int{}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // A subject is a call that waits for something that is handed over, so that the
@@ -176,9 +177,10 @@ func each(t *testing.T, test func(t *testing.T, ctx context.Context, s subject))
 	}
 }
 
-// bubble calls f in the body of a scope, in a bubble.
+// bubble calls f in the body of a scope, in a bubble, under a guard.
 func bubble(t *testing.T, f func(ctx context.Context)) {
 	t.Helper()
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(context.Background(), func(ctx context.Context) error {
 			f(ctx)

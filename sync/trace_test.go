@@ -104,6 +104,7 @@ func TestSpansWithoutReturn(t *testing.T) {
 // R80: each operation has a leaf of its own; one that had to wait says so, what
 // a Try answers is no failure, and what is refused is one.
 func TestAcquireSpans(t *testing.T) {
+	testkit.Guard(t)
 	lines := spansOf(t, func(ctx context.Context) {
 		e := csync.NewEvent(csync.Name("e"))
 		l := csync.NewLock(csync.Name("l"))
@@ -162,6 +163,7 @@ func TestAcquireSpans(t *testing.T) {
 // R80, R81: one unit of work per item: below the worker, or for a Background
 // worker a trace of its own, linked to where the item was put.
 func TestProcessSpans(t *testing.T) {
+	testkit.Guard(t)
 	lines := spansOf(t, func(ctx context.Context) {
 		q := csync.NewQueue[int](0, csync.Name("jobs"))
 		work := func(ctx context.Context) error {
@@ -204,6 +206,7 @@ func canceling(ctx context.Context) error {
 
 // R82: the span of a unit of work ends on every path, and says how.
 func TestProcessSpanEnds(t *testing.T) {
+	testkit.Guard(t)
 	for name, c := range map[string]struct {
 		fn   func(ctx context.Context) error
 		want string

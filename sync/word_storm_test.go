@@ -10,6 +10,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 var wordRounds = flag.Int("word.rounds", 20_000, "`hand-overs` of TestWordStorm; 20000000 after a change of what is done without a lock")
@@ -18,6 +19,7 @@ var wordRounds = flag.Int("word.rounds", 20_000, "`hand-overs` of TestWordStorm;
 // under their mutex: no lock, permit or wake-up is lost. One of them does more
 // than the others, so that the line becomes empty again and again.
 func TestWordStorm(t *testing.T) {
+	testkit.Guard(t)
 	l, s := csync.NewLock(), csync.NewSemaphore(1, csync.MaxValue(1))
 	for name, c := range map[string]struct {
 		acquire, release func(context.Context) error

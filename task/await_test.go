@@ -10,11 +10,13 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R40: a future that a task waits for is cancelled with the task, if that was
 // cancelled by itself; a wait that ends through its own ctx leaves it alone.
 func TestCancelReachesTheAwaitedFuture(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(context.Background(), func(ctx context.Context) error {
 			f := task.NewFuture[int](ctx)

@@ -23,6 +23,7 @@ import (
 	"github.com/corral-go/corral/internal/seam"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // Linearizability of Future, as that of package sync's primitives (see
@@ -160,6 +161,7 @@ func linCall(ctx context.Context, f *task.Future[int], in linIn) linOut {
 }
 
 func TestLinearizableFuture(t *testing.T) {
+	testkit.Guard(t)
 	n, base := linDefault, rand.Uint64()>>16
 	if v, err := strconv.Atoi(os.Getenv("CORRAL_HISTORIES")); err == nil {
 		n = v
@@ -187,6 +189,7 @@ func TestLinearizableFuture(t *testing.T) {
 // R50, I6: who sets a future second hears that it is done already, and then it
 // is, for whoever asks: also if that is in the instant in which it becomes so.
 func TestFutureSetSecondIsDone(t *testing.T) {
+	testkit.Guard(t)
 	for name, second := range map[string]func(f *task.Future[int]) error{
 		"SetResult": func(f *task.Future[int]) error { return f.SetResult(2) },
 		"SetError":  func(f *task.Future[int]) error { return f.SetError(tkErrA) },

@@ -10,10 +10,12 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
-// tkInBubble runs body in a scope of a bubble, and wants no error.
+// tkInBubble runs body in a scope of a bubble, under a guard, and wants no error.
 func tkInBubble(t *testing.T, body func(t *testing.T, ctx context.Context), opts ...scope.Option) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error { body(t, ctx); return nil }, opts...))
 	})
@@ -126,6 +128,7 @@ func TestR40_TimeoutAround(t *testing.T) {
 
 // R40: so does the task's own timeout.
 func TestR40_OwnTimeout(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
 		defer f.Cancel(nil) // testkit.Main asks who is left pending
@@ -139,6 +142,7 @@ func TestR40_OwnTimeout(t *testing.T) {
 
 // R40: and the cancellation of the scope, or of one around it.
 func TestR40_ScopeCancelled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
 		defer f.Cancel(nil) // testkit.Main asks who is left pending
@@ -163,6 +167,7 @@ func TestR40_ScopeCancelled(t *testing.T) {
 
 // R40: and a sibling's failure.
 func TestR40_SiblingFails(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
 		defer f.Cancel(nil) // testkit.Main asks who is left pending
@@ -210,6 +215,7 @@ func TestR40_WaitingForTask(t *testing.T) {
 // R40: a future that is done in that moment keeps its value; whichever was
 // first, the two agree.
 func TestR40_SetAgainstCancel(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		f := task.NewFuture[int](tkBg)
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {

@@ -13,11 +13,13 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R54: callbacks run once each, in the order they were added, with the future,
 // which is done by then.
 func TestR54_Order(t *testing.T) {
+	testkit.Guard(t)
 	for _, end := range []func(*task.Future[int]){
 		func(f *task.Future[int]) { _ = f.SetResult(1) },
 		func(f *task.Future[int]) { _ = f.SetError(tkErrA) },
@@ -41,6 +43,7 @@ func TestR54_Order(t *testing.T) {
 
 // R54: of a future that is done, a callback runs at once, on this goroutine.
 func TestR54_Late(t *testing.T) {
+	testkit.Guard(t)
 	f := new(task.Future[int])
 	require.NoError(t, f.SetResult(1))
 	ran := 0
@@ -58,6 +61,7 @@ func TestR54_Late(t *testing.T) {
 // R54: with no lock held: callbacks may add, remove, read, wait, and set
 // others. What one adds comes after those that were added before.
 func TestR54_Reentrant(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f, next := new(task.Future[int]), new(task.Future[int])
 		var order []string
@@ -84,6 +88,7 @@ func TestR54_Reentrant(t *testing.T) {
 
 // R54: callbacks added by many while the future is set run once each.
 func TestR54_AddAgainstSet(t *testing.T) {
+	testkit.Guard(t)
 	for range 500 {
 		f := new(task.Future[int])
 		var ran [4]atomic.Int32
@@ -101,6 +106,7 @@ func TestR54_AddAgainstSet(t *testing.T) {
 
 // R54: a removal either comes first, and the callback does not run, or it does.
 func TestR54_RemoveAgainstSet(t *testing.T) {
+	testkit.Guard(t)
 	for range 500 {
 		f := new(task.Future[int])
 		var ran atomic.Int32
@@ -129,6 +135,7 @@ func raised(t *testing.T, f func()) (err error) {
 // R54: a panic does not stop the others, and is raised to whoever set the
 // future, or added the callback late; the future keeps its value.
 func TestR54_Panics(t *testing.T) {
+	testkit.Guard(t)
 	f := new(task.Future[int])
 	ran := 0
 	f.AddDoneCallback(func(*task.Future[int]) { ran++; panic(tkErrA) })
@@ -147,6 +154,7 @@ func TestR54_Panics(t *testing.T) {
 
 // R54: the panics of several are joined; so are those of Cancel.
 func TestR54_SeveralPanics(t *testing.T) {
+	testkit.Guard(t)
 	f := new(task.Future[int])
 	f.AddDoneCallback(func(*task.Future[int]) { panic(tkErrA) })
 	f.AddDoneCallback(func(*task.Future[int]) { panic(tkErrB) })
@@ -158,6 +166,7 @@ func TestR54_SeveralPanics(t *testing.T) {
 
 // R54, R35: nor does a Goexit; the goroutine that set the future then ends.
 func TestR54_Goexit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := new(task.Future[int])
 		var order []int
@@ -182,6 +191,7 @@ func TestR54_Goexit(t *testing.T) {
 // R55: how many registrations were removed; each counts once, those of others,
 // nil ones and those that have run do not.
 func TestR55_Remove(t *testing.T) {
+	testkit.Guard(t)
 	f, other := new(task.Future[int]), new(task.Future[int])
 	ran := 0
 	call := func(*task.Future[int]) { ran++ }
@@ -210,6 +220,7 @@ func TestR54_Misuse(t *testing.T) {
 // R41, R54: those of a task run after Done closed and before the scope ends, in
 // order; what is added late runs at once.
 func TestR54_Task(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var order []int
 		var x *task.Task[int]
@@ -237,6 +248,7 @@ func TestR54_Task(t *testing.T) {
 
 // R54: also of a task that was cancelled before it began.
 func TestR54_TaskThatNeverBegan(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var ran atomic.Int32
 		s := scope.New(scope.Limit(1))
@@ -262,6 +274,7 @@ func TestR54_TaskThatNeverBegan(t *testing.T) {
 // R34, R54: the panics of a task's callbacks count as one of its scope, the
 // outcome of the task stays, and its siblings are cancelled.
 func TestR54_TaskPanics(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var x, sibling *task.Task[int]
 		ran := 0
@@ -291,6 +304,7 @@ func TestR54_TaskPanics(t *testing.T) {
 // there) is a failure of the scope, what comes after it runs all the same, and
 // nothing hangs.
 func TestR35_GoexitAfterTheFunction(t *testing.T) {
+	testkit.Guard(t)
 	goexit := func() { runtime.Goexit() }
 	for name, run := range map[string]func(ctx context.Context, note func(*task.Task[int])){
 		"callbacks": func(ctx context.Context, note func(*task.Task[int])) {

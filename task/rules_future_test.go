@@ -12,10 +12,12 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R50: a future has a value, once.
 func TestR50_Result(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	require.Equal(t, scope.Pending, f.State())
 	require.NoError(t, f.SetResult(7))
@@ -32,6 +34,7 @@ func TestR50_Result(t *testing.T) {
 
 // R50: or an error, once.
 func TestR50_Error(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	require.NoError(t, f.SetError(tkErrA))
 	require.Equal(t, scope.Failed, f.State())
@@ -46,6 +49,7 @@ func TestR50_Error(t *testing.T) {
 
 // R50: or is cancelled.
 func TestR50_Cancel(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	require.True(t, f.Cancel(tkErrA))
 	require.Equal(t, scope.Canceled, f.State())
@@ -61,6 +65,7 @@ func TestR50_Cancel(t *testing.T) {
 
 // R50: a nil cause becomes a reason.
 func TestR50_CancelWithoutCause(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	require.True(t, f.Cancel(nil))
 	require.Error(t, tkCanceled(t, f.Err()).Reason)
@@ -69,6 +74,7 @@ func TestR50_CancelWithoutCause(t *testing.T) {
 // R50: setting it again changes nothing and returns *InvalidStateError,
 // whatever it is.
 func TestR50_Twice(t *testing.T) {
+	testkit.Guard(t)
 	for _, c := range []struct {
 		name string
 		end  func(*task.Future[int])
@@ -95,6 +101,7 @@ func TestR50_Twice(t *testing.T) {
 
 // R50: of many that set it in one instant, one does.
 func TestR50_OneWins(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		f := task.NewFuture[int](tkBg)
 		var won atomic.Int32
@@ -128,6 +135,7 @@ func TestR50_OneWins(t *testing.T) {
 
 // R50: the zero Future is pending and ready.
 func TestR50_ZeroValue(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var f task.Future[string]
 		require.Equal(t, scope.Pending, f.State())
@@ -140,6 +148,7 @@ func TestR50_ZeroValue(t *testing.T) {
 
 // R50: a zero value is a value.
 func TestR50_ZeroResult(t *testing.T) {
+	testkit.Guard(t)
 	var f task.Future[*int]
 	require.NoError(t, f.SetResult(nil))
 	require.True(t, f.IsDone())
@@ -148,12 +157,14 @@ func TestR50_ZeroResult(t *testing.T) {
 
 // R50: a nil option is ignored.
 func TestR50_NilOption(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, task.NewFuture[int](tkBg, nil, task.Name("f")).SetResult(1))
 }
 
 // R51: while pending, Result and Exception return *InvalidStateError, and Err
 // is nil, as a context's is.
 func TestR51_FuturePending(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	defer f.Cancel(nil)
 	_, err := f.Result()
@@ -167,6 +178,7 @@ func TestR51_FuturePending(t *testing.T) {
 
 // R51: cancelled, Result, Exception, Err and Wait return the *CanceledError.
 func TestR51_FutureCanceled(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	f.Cancel(tkErrA)
 	_, err := f.Result()
@@ -179,6 +191,7 @@ func TestR51_FutureCanceled(t *testing.T) {
 
 // R52: any number of waiters, any number of times, the same answer.
 func TestR52_ManyWaiters(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[*int](tkBg)
 		want := new(int)
@@ -207,6 +220,7 @@ func TestR52_ManyWaiters(t *testing.T) {
 
 // R52: each waiter of an error gets that error.
 func TestR52_ManyWaitersOfAnError(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
 		var saw atomic.Int32
@@ -228,6 +242,7 @@ func TestR52_ManyWaitersOfAnError(t *testing.T) {
 
 // R52: one that gives up affects neither the future nor the others.
 func TestR52_GivingUp(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
@@ -255,6 +270,7 @@ func TestR52_GivingUp(t *testing.T) {
 
 // R52: Done channels close with the result, asked for before or after.
 func TestR52_Done(t *testing.T) {
+	testkit.Guard(t)
 	f := task.NewFuture[int](tkBg)
 	before := f.Done()
 	require.False(t, tkClosed(before))
@@ -265,6 +281,7 @@ func TestR52_Done(t *testing.T) {
 
 // R41 for futures: whoever sees Done closed sees the state and the result.
 func TestR52_ResultBeforeDone(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		f := task.NewFuture[int](tkBg)
 		var wg sync.WaitGroup
@@ -284,6 +301,7 @@ func TestR52_ResultBeforeDone(t *testing.T) {
 
 // R53: with a cancelled ctx, waiting for a pending future fails, by R2.
 func TestR53_PendingAndCancelled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := task.NewFuture[int](tkBg)
 		defer f.Cancel(nil)
@@ -303,6 +321,7 @@ func TestR53_PendingAndCancelled(t *testing.T) {
 
 // R53: but not on one that is finished: nothing can be lost by reading.
 func TestR53_DoneBeatsCancelled(t *testing.T) {
+	testkit.Guard(t)
 	value, failed, canceled := new(task.Future[int]), new(task.Future[int]), new(task.Future[int])
 	require.NoError(t, value.SetResult(4))
 	require.NoError(t, failed.SetError(tkErrA))
@@ -321,6 +340,7 @@ func TestR53_DoneBeatsCancelled(t *testing.T) {
 // R53, R3: set and cancelled in one instant: the waiter gets one of the two,
 // and the future has its value.
 func TestR53_SetAgainstCancel(t *testing.T) {
+	testkit.Guard(t)
 	for range 300 {
 		f := task.NewFuture[int](tkBg)
 		ctx, stop := context.WithCancel(tkBg)
@@ -342,6 +362,7 @@ func TestR53_SetAgainstCancel(t *testing.T) {
 
 // R46: a nil ctx is a programming error.
 func TestR46_NilCtxOfFuture(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	require.Panics(t, func() { task.NewFuture[int](none) })
 	require.Panics(t, func() { _, _ = new(task.Future[int]).Wait(none) })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 type tkStarted = task.StartedTask[int, string]
@@ -80,6 +81,7 @@ func TestR56_SecondStarted(t *testing.T) {
 // ErrNotStarted; whatever way it ends, and under a handler, too. Nobody hangs,
 // before or after.
 func TestR56_NeverStarted(t *testing.T) {
+	testkit.Guard(t)
 	handle := scope.OnError(func(context.Context, error) bool { return true })
 	type fn = func(context.Context, func(string) error) (int, error)
 	for _, c := range []struct {
@@ -152,6 +154,7 @@ func TestR56_NeverStarted(t *testing.T) {
 // R56: cancelled before it announced: the cause, also of a task that never
 // began, of one whose scope was cancelled, and of one that was refused.
 func TestR56_Cancelled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		never := func(context.Context, func(string) error) (int, error) { t.Error("it has run"); return 0, nil }
 		s := scope.New()
@@ -181,6 +184,7 @@ func TestR56_Cancelled(t *testing.T) {
 
 // R56: a task that has announced and then fails has announced.
 func TestR56_FailsAfterwards(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var x *tkStarted
 		require.ErrorIs(t, scope.Run(tkBg, func(ctx context.Context) error {

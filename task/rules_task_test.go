@@ -12,6 +12,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R51: the value of a task, by Wait and by Result.
@@ -96,6 +97,7 @@ func TestR51_TaskCanceled(t *testing.T) {
 
 // R31, R51: a failed task has its own error, unwrapped, and no value.
 func TestR51_TaskFailed(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(tkBg, func(ctx context.Context) error {
 			c := task.Go(ctx, func(context.Context) (int, error) { return 0, tkErrA })
@@ -119,6 +121,7 @@ func TestR51_TaskFailed(t *testing.T) {
 
 // R34: a task that panics fails with the *PanicError, which Run raises.
 func TestR34_TypedPanic(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var c *task.Task[int]
 		func() {
@@ -168,6 +171,7 @@ func TestR33_HandledGivesZero(t *testing.T) {
 // R36: into an ended scope, done with ErrClosed; into a cancelled one, with the
 // cause.
 func TestR36_TypedRefusal(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		never := func(context.Context) (int, error) { t.Error("it has run"); return 0, nil }
 		s := scope.New()
@@ -188,6 +192,7 @@ func TestR36_TypedRefusal(t *testing.T) {
 
 // R52: 1,000 waiters for one task, each the same answer.
 func TestR52_ThousandWaitersForTask(t *testing.T) {
+	testkit.Guard(t)
 	var saw atomic.Int32
 	want := new(int)
 	gate := make(chan struct{})
@@ -241,6 +246,7 @@ func TestR53_TaskAndCancelledCtx(t *testing.T) {
 
 // R41: whoever sees Done closed, or the state final, sees the result.
 func TestR41_TypedResultBeforeDone(t *testing.T) {
+	testkit.Guard(t)
 	for i := range 300 {
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 			c := task.Go(ctx, tkValue(i))
@@ -260,6 +266,7 @@ func TestR41_TypedResultBeforeDone(t *testing.T) {
 
 // R46: programming errors panic.
 func TestR46_Typed(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	require.Panics(t, func() { task.Go(none, tkValue(1)) })
 	defer func() {
@@ -293,6 +300,7 @@ func tkTopLevel(context.Context) (int, error) { return 0, nil }
 
 // R48: names, given and derived.
 func TestR48_Typed(t *testing.T) {
+	testkit.Guard(t)
 	fn := func(context.Context) (string, error) { return "", nil }
 	require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {
 		require.Equal(t, "tkTopLevel", task.Go(ctx, tkTopLevel).Name())
@@ -306,6 +314,7 @@ func TestR48_Typed(t *testing.T) {
 
 // R43: a Background task keeps the value it finished with.
 func TestR43_TypedBackground(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var early, late *task.Task[int]
 		require.NoError(t, scope.Run(tkBg, func(ctx context.Context) error {

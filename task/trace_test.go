@@ -29,6 +29,7 @@ func wait(d time.Duration) func(context.Context) error {
 // R80-R82 on every way a task can end; names, parents, links and statuses as in
 // telemetry.md.
 func TestSpanTrees(t *testing.T) {
+	testkit.Guard(t)
 	cases := map[string]struct {
 		run  func(ctx context.Context)
 		want string
@@ -148,6 +149,7 @@ task heart 1ns {corral.cancel.kind=scope-done, corral.task.background=true, corr
 // R80: puts and gets are leaves of who calls; a get links to where the item
 // was put.
 func TestQueueSpans(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := testkit.NewRecorder(t)
 		err := scope.Run(r.Context(tkBg), func(ctx context.Context) error {

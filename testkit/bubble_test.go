@@ -20,6 +20,7 @@ import (
 )
 
 func TestBubble(t *testing.T) {
+	testkit.Guard(t)
 	ran := false
 	testkit.Bubble(t, func(ctx context.Context, r *testkit.Recorder) {
 		begun := time.Now()
@@ -185,6 +186,7 @@ const plantedName = "CORRAL_TEST_PLANTED"
 
 // TestPlanted runs the planted test that the environment names.
 func TestPlanted(t *testing.T) {
+	testkit.Guard(t)
 	p, ok := planted[os.Getenv(plantedName)]
 	if !ok {
 		t.Skip("for TestPlantedIsFound")
@@ -194,6 +196,7 @@ func TestPlanted(t *testing.T) {
 
 // Each planted test fails, and says what is needed to find the defect.
 func TestPlantedIsFound(t *testing.T) {
+	testkit.Guard(t)
 	if os.Getenv(plantedName) != "" {
 		t.Skip("one is enough")
 	}
@@ -220,6 +223,7 @@ func runPlanted(t *testing.T, name string, env ...string) string {
 
 // A failing seed, run alone, fails again, and a passing one passes.
 func TestSeedIsRepeated(t *testing.T) {
+	testkit.Guard(t)
 	text := runPlanted(t, "schedule")
 	_, seed, ok := strings.Cut(text, "CORRAL_SEED=")
 	require.True(t, ok, text)

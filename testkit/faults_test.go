@@ -56,6 +56,7 @@ func pipeline(t *testing.T, ctx context.Context) error { //nolint:revive // t co
 // A program that is right survives every fault, and each comes where it is
 // said to.
 func TestFaultsOfACleanProgram(t *testing.T) {
+	testkit.Guard(t)
 	runs := 0
 	var seen []error
 	testkit.Faults(t, func(t *testing.T, ctx context.Context) error {
@@ -71,6 +72,7 @@ func TestFaultsOfACleanProgram(t *testing.T) {
 
 // CORRAL_FAULT injects one fault alone.
 func TestFaultAlone(t *testing.T) {
+	testkit.Guard(t)
 	t.Setenv("CORRAL_FAULT", "fail:1")
 	var seen []error
 	testkit.Faults(t, func(t *testing.T, ctx context.Context) error {
@@ -85,6 +87,7 @@ func TestFaultAlone(t *testing.T) {
 
 // Functions that notice cancellation everywhere are not accused.
 func TestCheckpointsOfCleanFunctions(t *testing.T) {
+	testkit.Guard(t)
 	for name, fn := range map[string]func(ctx context.Context) error{
 		"nothing": func(context.Context) error { return nil },
 		"waits": func(ctx context.Context) error {

@@ -227,6 +227,7 @@ func TestGuardBesideAnUnguardedTest(t *testing.T) {
 
 // Main fails a run that passed and left something, and says what.
 func TestMainLooks(t *testing.T) {
+	testkit.Guard(t)
 	hold := make(chan struct{})
 	code, text := runMain(t, func() int {
 		_ = scope.Run(bg, func(context.Context) error { leakOnPurpose(hold); return nil }, scope.Name("all"))

@@ -398,6 +398,7 @@ func foreignProgram(t *testing.T, ctx context.Context) error { //nolint:revive /
 // Every wait of the library survives every fault: nothing is lost, nobody hangs,
 // nothing is left, no trace is broken.
 func TestEveryWaitSurvivesEveryFault(t *testing.T) {
+	testkit.Guard(t)
 	for name, p := range programs {
 		t.Run(name, func(t *testing.T) { testkit.Faults(t, p) })
 	}
@@ -405,6 +406,7 @@ func TestEveryWaitSurvivesEveryFault(t *testing.T) {
 
 // The programs come to every place in the library where somebody can park.
 func TestProgramsComeToEveryWait(t *testing.T) {
+	testkit.Guard(t)
 	var mu sync.Mutex
 	seen := map[string]bool{}
 	for _, p := range programs {

@@ -22,6 +22,7 @@ func tracer(ctx context.Context) trace.Tracer {
 }
 
 func TestRecorderSpans(t *testing.T) {
+	testkit.Guard(t)
 	r := testkit.NewRecorder(t)
 	ctx := r.Context(bg)
 	_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -52,6 +53,7 @@ func TestRecorderSpans(t *testing.T) {
 
 // Span ends the test, with the tree, if there is not exactly one.
 func TestRecorderSpanIsTheOne(t *testing.T) {
+	testkit.Guard(t)
 	mentions(t, failing(t, func(t testing.TB) {
 		r := testkit.NewRecorder(t)
 		_ = scope.Run(r.Context(bg), func(context.Context) error { return nil }, scope.Name("s"))
@@ -61,6 +63,7 @@ func TestRecorderSpanIsTheOne(t *testing.T) {
 
 // The tree is the same whatever order parallel siblings ran in.
 func TestTreeIsCanonical(t *testing.T) {
+	testkit.Guard(t)
 	var first string
 	for range 50 {
 		r := testkit.NewRecorder(t)
@@ -88,6 +91,7 @@ func TestTreeIsCanonical(t *testing.T) {
 
 // What the tree shows of an end: attributes, status, links.
 func TestTreeOfAFailure(t *testing.T) {
+	testkit.Guard(t)
 	testkit.Bubble(t, func(ctx context.Context, r *testkit.Recorder) {
 		err := scope.Run(ctx, func(ctx context.Context) error {
 			scope.Go(ctx, func(ctx context.Context) error {
@@ -106,6 +110,7 @@ func TestTreeOfAFailure(t *testing.T) {
 
 // In a bubble siblings are in order of their start.
 func TestTreeInABubble(t *testing.T) {
+	testkit.Guard(t)
 	testkit.Bubble(t, func(ctx context.Context, r *testkit.Recorder) {
 		_ = scope.Run(ctx, func(ctx context.Context) error {
 			for i, name := range []string{"c", "b", "a"} {
@@ -126,6 +131,7 @@ func TestTreeInABubble(t *testing.T) {
 }
 
 func TestExpectTreeShowsBoth(t *testing.T) {
+	testkit.Guard(t)
 	mentions(t, failing(t, func(t testing.TB) {
 		r := testkit.NewRecorder(t)
 		_ = scope.Run(r.Context(bg), func(context.Context) error { return nil }, scope.Name("s"))
@@ -136,6 +142,7 @@ func TestExpectTreeShowsBoth(t *testing.T) {
 // A broken trace fails the test: spans never ended, outliving their parents,
 // with parents that nobody recorded, below single operations.
 func TestRecorderFindsBrokenTraces(t *testing.T) {
+	testkit.Guard(t)
 	for name, c := range map[string]struct {
 		plant func(ctx context.Context)
 		want  string
@@ -187,6 +194,7 @@ func TestRecorderFindsBrokenTraces(t *testing.T) {
 
 // A span around what is recorded may be somebody else's; so may a remote one.
 func TestRecorderBelowAnotherSpan(t *testing.T) {
+	testkit.Guard(t)
 	require.Empty(t, failing(t, func(t testing.TB) {
 		other := testkit.NewRecorder(t)
 		r := testkit.NewRecorder(t)
@@ -200,6 +208,7 @@ func TestRecorderBelowAnotherSpan(t *testing.T) {
 
 // Tests in parallel have providers of their own.
 func TestRecordersInParallel(t *testing.T) {
+	testkit.Guard(t)
 	for i := range 8 {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
@@ -213,6 +222,7 @@ func TestRecordersInParallel(t *testing.T) {
 }
 
 func TestNewRecorderRefusesBadInput(t *testing.T) {
+	testkit.Guard(t)
 	mentions(t, failing(t, func(t testing.TB) { testkit.NewRecorder(t, otelx.WithLevel(99)) }), "testkit: NewRecorder: otelx: WithLevel")
 	require.PanicsWithValue(t, "testkit: Recorder.Context with a nil ctx: pass t.Context()", func() {
 		testkit.NewRecorder(t).Context(nil)

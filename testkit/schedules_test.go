@@ -77,6 +77,7 @@ func TestSchedulesAreRepeated(t *testing.T) {
 // Tests beside a schedule, in real time or in a bubble of their own, are not
 // slowed down: their clocks stay exact.
 func TestSchedulesDisturbNobody(t *testing.T) {
+	testkit.Guard(t)
 	needsTwo(t)
 	inside, outside := make(chan struct{}), make(chan struct{})
 	t.Run("group", func(t *testing.T) {
@@ -112,6 +113,7 @@ func TestSchedulesDisturbNobody(t *testing.T) {
 
 // The environment chooses one seed, or how many.
 func TestSchedulesByEnvironment(t *testing.T) {
+	testkit.Guard(t)
 	count := func() (n int) {
 		testkit.Schedules(t, 3, func(*testing.T, context.Context) error { n++; return nil })
 		return n
@@ -126,6 +128,7 @@ func TestSchedulesByEnvironment(t *testing.T) {
 }
 
 func TestNilBodies(t *testing.T) {
+	testkit.Guard(t)
 	for name, call := range map[string]func(){
 		"Bubble":      func() { testkit.Bubble(t, nil) },
 		"Schedules":   func() { testkit.Schedules(t, 1, nil) },

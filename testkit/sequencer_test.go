@@ -18,6 +18,7 @@ import (
 // Steps happen in order, and what follows one is over before the next begins:
 // the list is appended to without a lock, in real time, under -race.
 func TestSequencer(t *testing.T) {
+	testkit.Guard(t)
 	for range 50 {
 		q := testkit.NewSequencer()
 		var order []int
@@ -44,6 +45,7 @@ func TestSequencer(t *testing.T) {
 // A step is over when its task waits: for another task, for instance, that has
 // to make the next.
 func TestSequencerStepThatWaits(t *testing.T) {
+	testkit.Guard(t)
 	testkit.Bubble(t, func(ctx context.Context, _ *testkit.Recorder) {
 		q := testkit.NewSequencer()
 		var order []string
@@ -66,6 +68,7 @@ func TestSequencerStepThatWaits(t *testing.T) {
 // The last step of a body is over when it waits for its tasks, or when its scope
 // has ended; outside of scopes a step is over at once.
 func TestSequencerOutsideOfTasks(t *testing.T) {
+	testkit.Guard(t)
 	q := testkit.NewSequencer()
 	ended := make(chan error)
 	go func() { ended <- q.Step(bg, 2) }()
@@ -81,6 +84,7 @@ func TestSequencerOutsideOfTasks(t *testing.T) {
 
 // A step that was cancelled was not made; somebody else can make it.
 func TestSequencerCancelled(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := testkit.NewSequencer()
 		boom := errors.New("boom")
@@ -96,6 +100,7 @@ func TestSequencerCancelled(t *testing.T) {
 
 // Bad input is an error, and disturbs nobody.
 func TestSequencerMisuse(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		q := testkit.NewSequencer()
 		require.ErrorContains(t, q.Step(bg, -1), "steps count from 0")
@@ -112,6 +117,7 @@ func TestSequencerMisuse(t *testing.T) {
 
 // R3: a step whose caller is cancelled in the instant it begins is not lost.
 func TestSequencerUnderSchedules(t *testing.T) {
+	testkit.Guard(t)
 	testkit.Schedules(t, 500, func(t *testing.T, ctx context.Context) error {
 		q := testkit.NewSequencer()
 		var made error

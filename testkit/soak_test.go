@@ -12,6 +12,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // footprint is what the process holds when nothing runs: bytes of live objects
@@ -58,6 +59,7 @@ func soaking(t *testing.T, size int, work func(t *testing.T, n int, midway func(
 
 // R26: one scope that has run ten million short tasks is as a fresh one.
 func TestSoakTasks(t *testing.T) {
+	testkit.Guard(t)
 	soaking(t, 10_000_000, func(t *testing.T, n int, midway func()) {
 		require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
 			for range n / 100 {
@@ -80,6 +82,7 @@ func TestSoakTasks(t *testing.T) {
 
 // Ten million items through one queue, from four putters to four getters.
 func TestSoakQueue(t *testing.T) {
+	testkit.Guard(t)
 	soaking(t, 10_000_000, func(t *testing.T, n int, midway func()) {
 		q := csync.NewQueue[int](64)
 		var sums [4]int
@@ -115,6 +118,7 @@ func TestSoakQueue(t *testing.T) {
 // A million scopes with an hour to go that end at once leave no timer behind,
 // fixed or movable.
 func TestSoakDeadlines(t *testing.T) {
+	testkit.Guard(t)
 	soaking(t, 1_000_000, func(t *testing.T, n int, midway func()) {
 		require.NoError(t, scope.Run(bg, func(ctx context.Context) error {
 			for i := range n {

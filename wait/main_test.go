@@ -30,9 +30,11 @@ type (
 	fn  = func(ctx context.Context) (int, error)
 )
 
-// inBubble runs body in a scope, in virtual time, and wants no error.
+// inBubble runs body in a scope, in virtual time, under a guard, and wants no
+// error.
 func inBubble(t *testing.T, body func(t *testing.T, ctx context.Context), opts ...scope.Option) {
 	t.Helper()
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.NoError(t, scope.Run(bg, func(ctx context.Context) error { body(t, ctx); return nil }, opts...))
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
@@ -79,6 +80,7 @@ func never(t *testing.T) fn {
 
 // R2, R65: with a cancelled ctx nothing runs, also if there is nothing to run.
 func TestAllCancelledBefore(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		vs, err := wait.All(gone(), never(t))
 		require.Nil(t, vs)
@@ -126,6 +128,7 @@ func TestAllCancelledFromWithin(t *testing.T) {
 
 // R90: nil functions and a nil ctx are refused, before anything runs.
 func TestCombinatorsMisuse(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	var nothing fn
 	for name, call := range map[string]func(context.Context, ...func(context.Context) (int, error)) error{

@@ -14,6 +14,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
@@ -301,6 +302,7 @@ func TestMapDeadlineBeforeACallBegan(t *testing.T) {
 
 // R90: nil things are refused, before anything runs.
 func TestMapMisuse(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	seq := slices.Values([]int{1})
 	call := func(context.Context, int) error { t.Error("it has run"); return nil }

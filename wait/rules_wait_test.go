@@ -12,6 +12,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
@@ -84,6 +85,7 @@ func TestWaitTakesWhatIsDoneByThen(t *testing.T) {
 // R60: FirstException returns at the first that fails, and else when all are
 // done. R62: cancelled is not failed, and neither is a context.
 func TestWaitForTheFirstException(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		_ = scope.Run(bg, func(ctx context.Context) error {
 			canceled := task.Go(ctx, forever)
@@ -119,6 +121,7 @@ func TestWaitForTheFirstException(t *testing.T) {
 
 // R60: each thing once, in the order in which it came first.
 func TestWaitCollapsesDuplicates(t *testing.T) {
+	testkit.Guard(t)
 	for _, more := range []int{0, 100} { // found by a look at each, and by a map
 		fs := make([]*task.Future[int], 2+more)
 		for i := range fs {
@@ -197,6 +200,7 @@ func TestWaitForWhatEmbedsOneOfOurs(t *testing.T) {
 // R60: the error of a pending task is not lost: it fails its scope, as if
 // nobody had waited. In asyncio it is dropped with the pending set.
 func TestErrorOfPendingIsNotLost(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		err := scope.Run(bg, func(ctx context.Context) error {
 			late := task.Go(ctx, after(2*time.Second, 0, errA))
@@ -303,6 +307,7 @@ func TestCancelLeavesWhatIsWatched(t *testing.T) {
 // R63: nothing to wait for is said at once. In asyncio, wait on nothing raises
 // and in anyioutils it hangs.
 func TestNothingToWait(t *testing.T) {
+	testkit.Guard(t)
 	for _, none := range []aws{nil, {}} {
 		done, pending, err := wait.Wait(bg, none, wait.FirstCompleted, wait.Timeout(time.Hour))
 		require.ErrorIs(t, err, wait.ErrNothingToWait)
@@ -342,6 +347,7 @@ func TestSelfWait(t *testing.T) {
 
 // R90: nil things, and conditions that are none, are refused.
 func TestWaitMisuse(t *testing.T) {
+	testkit.Guard(t)
 	var none context.Context
 	var typed *task.Future[int]
 	f := new(task.Future[int])

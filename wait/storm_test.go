@@ -16,12 +16,14 @@ import (
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
 // R52, R60: 1,000 waiters on one future, by Wait and by AsCompleted; half of
 // them give up, which the others do not notice.
 func TestThousandWaiters(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		f := new(task.Future[int])
 		other := new(task.Future[int])
@@ -104,6 +106,7 @@ func TestFirstCompletedLeavesNothing(t *testing.T) {
 // R60, R64: 10⁵ futures in one call, set by many at once in any order: each
 // comes once.
 func TestHundredThousandFutures(t *testing.T) {
+	testkit.Guard(t)
 	const n = 100_000
 	fs := make([]*task.Future[int], n)
 	for i := range fs {
@@ -134,6 +137,7 @@ func TestHundredThousandFutures(t *testing.T) {
 // R3, R60: whatever ends, is cancelled or runs out of time in one instant:
 // every call returns, and says the truth about each thing.
 func TestWaitStorm(t *testing.T) {
+	testkit.Guard(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
@@ -203,6 +207,7 @@ func of(fs []*task.Future[int]) (as aws) {
 // R65: contests whose functions end, fail and are cancelled in one instant
 // decide once, and have joined everything.
 func TestContestStorm(t *testing.T) {
+	testkit.Guard(t)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))

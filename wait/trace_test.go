@@ -53,6 +53,7 @@ func late(ctx context.Context) (int, error)   { return after(2*time.Second, 0, e
 // R24, R80, R82: losers carry kind race-lost and link to the winner, whom they
 // name; what Race and Any return is the status of their scope's span.
 func TestContestSpans(t *testing.T) {
+	testkit.Guard(t)
 	for _, c := range []struct {
 		name string
 		call func(ctx context.Context) (int, error)
@@ -92,6 +93,7 @@ func TestContestSpans(t *testing.T) {
 // R80: a Wait, and each step of AsCompleted, is a leaf of who calls, linked to
 // what was done last.
 func TestWaitSpans(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		got := spansOf(t, func(ctx context.Context) {
 			_ = scope.Run(ctx, func(ctx context.Context) error {

@@ -36,6 +36,7 @@ func run(f capture.Func) *sink {
 }
 
 func TestOutcomes(t *testing.T) {
+	testkit.Guard(t)
 	boom := errors.New("boom")
 
 	s := run(func(context.Context) error { return nil })
@@ -66,6 +67,7 @@ func panickingFunction() { panic("what") }
 
 // A Goexit of the sink itself must not make it be told twice.
 func TestSinkThatExits(t *testing.T) {
+	testkit.Guard(t)
 	calls := 0
 	done := make(chan struct{})
 	go func() {
@@ -81,6 +83,7 @@ type exiting struct{ calls *int }
 func (e exiting) End(capture.Outcome) { *e.calls++; runtime.Goexit() }
 
 func TestCallReturnsTheOutcome(t *testing.T) {
+	testkit.Guard(t)
 	out := capture.Call(context.Background(), capture.Func(func(context.Context) error { panic("x") }))
 	require.Equal(t, "x", out.Panic.Value)
 	require.True(t, strings.HasPrefix(string(out.Panic.Stack), "goroutine "))

@@ -23,6 +23,7 @@ type job func()
 func (j job) Execute() { j() }
 
 func TestEveryJobRunsBeforeCloseReturns(t *testing.T) {
+	testkit.Guard(t)
 	var e executor.Executor
 	var ran atomic.Int64
 	var jobs sync.WaitGroup
@@ -38,6 +39,7 @@ func TestEveryJobRunsBeforeCloseReturns(t *testing.T) {
 // Jobs may bring further jobs while the owner already waits: what a conc pool
 // answers with a panic.
 func TestJobsFromJobsAfterEnding(t *testing.T) {
+	testkit.Guard(t)
 	var e executor.Executor
 	var ran atomic.Int64
 	var jobs sync.WaitGroup
@@ -68,6 +70,7 @@ func workers() int {
 
 // A goroutine at rest is reused; no more than eight rest; none is left.
 func TestReuse(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var e executor.Executor
 		for range 100 {
@@ -93,6 +96,7 @@ func TestReuse(t *testing.T) {
 }
 
 func TestGoexitTakesOnlyItsGoroutine(t *testing.T) {
+	testkit.Guard(t)
 	var e executor.Executor
 	var jobs sync.WaitGroup
 	for i := range 100 {
@@ -109,6 +113,7 @@ func TestGoexitTakesOnlyItsGoroutine(t *testing.T) {
 }
 
 func TestDetachOutlivesTheExecutor(t *testing.T) {
+	testkit.Guard(t)
 	hold, done := make(chan struct{}), make(chan struct{})
 	executor.Detach(func() { <-hold; close(done) })
 	close(hold)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/internal/findings"
+	"github.com/corral-go/corral/testkit"
 )
 
 type textErr func() string
@@ -21,6 +22,7 @@ func (f textErr) Error() string { return f() }
 // code that answers; while one call hangs no other is made, and afterwards they
 // are again.
 func TestAsk(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		require.Equal(t, findings.Returned, findings.Ask(func() {}))
 		require.Equal(t, findings.Panicked, findings.Ask(func() { panic("no") }))

@@ -41,6 +41,7 @@ func (x *thing) acquire(ctx context.Context) error {
 // are parked, and returns what is seen then.
 func seen(t *testing.T, d time.Duration, body func(ctx context.Context)) (v *findings.View) {
 	t.Helper()
+	testkit.Guard(t)
 	synctest.Test(t, func(*testing.T) {
 		s := scope.New(scope.Name("main"))
 		require.NoError(t, s.Run(context.Background(), func(ctx context.Context) error {
@@ -225,6 +226,7 @@ func TestGroups(t *testing.T) {
 // Nothing is certain that is about to end: tasks wait for one another, and for
 // futures whose makers end, and all of it comes true in the next moment.
 func TestNothingCertainInABusyProgram(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, scope.Run(context.Background(), func(ctx context.Context) error {
 		watch := scope.Go(ctx, func(ctx context.Context) error {
 			for {
@@ -263,6 +265,7 @@ func TestNothingCertainInABusyProgram(t *testing.T) {
 
 // Names are shown as they are if that is safe.
 func TestQuote(t *testing.T) {
+	testkit.Guard(t)
 	for in, want := range map[string]string{
 		"":               `""`,
 		"svc/a.func1":    "svc/a.func1",

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/testkit"
 )
 
 // thread runs coroutines, one at a time, on the goroutine that calls run. Only
@@ -91,6 +92,7 @@ func (th *thread) run(quit <-chan struct{}) {
 // One primitive serves goroutines and coroutines, and a coroutine that waits
 // does not hold up its thread.
 func TestCoroutineWaits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		th, g := newThread(t), new(gate)
 		var log []string
@@ -114,6 +116,7 @@ func TestCoroutineWaits(t *testing.T) {
 // R3, R5: a poke, a derived context, a plain one and a time limit end the wait
 // of a coroutine, and leave nothing behind.
 func TestCoroutineStops(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		th := newThread(t)
 		quit := make(chan struct{})
@@ -141,6 +144,7 @@ func TestCoroutineStops(t *testing.T) {
 }
 
 func TestCoroutineSleeps(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		th, s, g := newThread(t), newStrand(context.Background()), new(gate)
 		quit := make(chan struct{})
@@ -161,6 +165,7 @@ func TestCoroutineSleeps(t *testing.T) {
 // A time limit that is over in the instant of the hand-over takes nothing, and
 // an alarm that was stopped does not end a later wait.
 func TestCoroutineTimeLimit(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		th, s, g := newThread(t), newStrand(context.Background()), new(gate)
 		quit := make(chan struct{})
@@ -189,6 +194,7 @@ func TestCoroutineTimeLimit(t *testing.T) {
 
 // Pass goes to the end of the line.
 func TestCoroutinePasses(t *testing.T) {
+	testkit.Guard(t)
 	th := newThread(t)
 	var log []int
 	for i := range 2 {
@@ -208,6 +214,7 @@ func TestCoroutinePasses(t *testing.T) {
 // A coroutine that waits with a ctx that is not its own parks all the same, and
 // leaves the strand of that ctx alone.
 func TestCoroutineWithAnothersContext(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		th, g := newThread(t), new(gate)
 		a, b := newStrand(context.Background()), newStrand(context.Background())
@@ -231,6 +238,7 @@ func TestCoroutineWithAnothersContext(t *testing.T) {
 // anything has changed; where that comes too late to be told, it waits for
 // itself.
 func TestCoroutineContextElsewhere(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		th, g := newThread(t), new(gate)
 		s := newStrand(context.Background())
@@ -257,6 +265,7 @@ func TestCoroutineContextElsewhere(t *testing.T) {
 // R3: a hand-over, a time limit, a cancellation and what is left of earlier
 // waits, all in the same instant: no permit is lost or made. A real race.
 func TestCoroutineHandOverStorm(t *testing.T) {
+	testkit.Guard(t)
 	th, s, g := newThread(t), newStrand(context.Background()), new(gate)
 	quit := make(chan struct{})
 	got, released := 0, 0

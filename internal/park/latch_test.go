@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/internal/park"
+	"github.com/corral-go/corral/testkit"
 )
 
 var latchRounds = flag.Int("latch.rounds", 10_000, "`rounds` of TestLatchStorm; 20000000 after a change of Latch")
@@ -23,6 +24,7 @@ func (t *told) Tell(*park.Strand) { t.Add(1) }
 // woken, who watches is told or was refused, and whoever asks for the channel
 // gets one that closes. A wake-up that is lost hangs the test.
 func TestLatchStorm(t *testing.T) {
+	testkit.Guard(t)
 	var latch atomic.Pointer[park.Latch]
 	var ready, round, through, checked atomic.Int64
 	var watch park.Watch
@@ -85,6 +87,7 @@ func meet(v *atomic.Int64, n int64) {
 
 // Unwatch of a watch that never came, and one that was told, does nothing.
 func TestUnwatch(t *testing.T) {
+	testkit.Guard(t)
 	var l, other park.Latch
 	var tell told
 	w := park.Watch{To: &tell}

@@ -92,6 +92,7 @@ var errStop = errors.New("stop")
 
 // R2: cancelled means it did not happen, also where it could at once.
 func TestCancelledBeforeTheCall(t *testing.T) {
+	testkit.Guard(t)
 	g := &gate{permits: 1}
 	s := newStrand(context.Background())
 	s.stop(errStop)
@@ -102,6 +103,7 @@ func TestCancelledBeforeTheCall(t *testing.T) {
 // R5, R11: a poke ends the wait and leaves no ticket behind; so does a context
 // derived from the strand's, and one that is none of ours.
 func TestCancelledWhileWaiting(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := newStrand(context.Background())
 		derived, cancelDerived := context.WithCancelCause(s.Place.Ctx)
@@ -125,6 +127,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 
 // A poke concerns the place that was cancelled and no other wait.
 func TestPokeWithoutCancellation(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		g, s := new(gate), newStrand(context.Background())
 		var done atomic.Bool
@@ -141,6 +144,7 @@ func TestPokeWithoutCancellation(t *testing.T) {
 
 // R4: first come, first served; who is being cancelled is passed over (R3).
 func TestOrder(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		g := new(gate)
 		var order []int
@@ -166,6 +170,7 @@ func TestOrder(t *testing.T) {
 
 // The tree shows what is waited for while it is, and not after.
 func TestMark(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		g, s := new(gate), newStrand(context.Background())
 		start := time.Now()
@@ -183,6 +188,7 @@ func TestMark(t *testing.T) {
 
 // Two goroutines that use one task's ctx do not disturb each other.
 func TestStrandSharedByMistake(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		g, s := new(gate), newStrand(context.Background())
 		var ended atomic.Int64
@@ -201,6 +207,7 @@ func TestStrandSharedByMistake(t *testing.T) {
 
 // R5: a sleep ends by its alarm or by cancellation, and is exact in virtual time.
 func TestSleep(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		g, s := new(gate), newStrand(context.Background())
 		start := time.Now()
@@ -216,6 +223,7 @@ func TestSleep(t *testing.T) {
 
 // Join is not ended by cancellation.
 func TestJoin(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		g, s := new(gate), newStrand(context.Background())
 		var done atomic.Bool
@@ -237,6 +245,7 @@ func TestJoin(t *testing.T) {
 // R3: permits are neither lost nor made when waiters are cancelled in the
 // instant of the hand-over. A real race, for the race detector.
 func TestHandOverAgainstCancel(t *testing.T) {
+	testkit.Guard(t)
 	for range 2000 {
 		g, s := new(gate), newStrand(context.Background())
 		got := make(chan error)

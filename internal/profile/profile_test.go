@@ -20,6 +20,7 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 // What the runtime writes of a goroutine with labels is read as it was: its
 // stack, its labels, its number.
 func TestParse(t *testing.T) {
+	testkit.Guard(t)
 	var b bytes.Buffer
 	pprof.Do(context.Background(), pprof.Labels("task", "a/b", "id", "7"), func(context.Context) {
 		outer(func() { require.NoError(t, pprof.Lookup("goroutine").WriteTo(&b, 0)) })
@@ -79,6 +80,7 @@ func unzip(b []byte) []byte {
 
 // Damaged data is an error.
 func TestParseBad(t *testing.T) {
+	testkit.Guard(t)
 	for _, raw := range [][]byte{nil, []byte("text"), {0x1f, 0x8b}} {
 		_, err := profile.Parse(raw)
 		require.ErrorContains(t, err, "profile: ")

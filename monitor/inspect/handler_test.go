@@ -32,6 +32,7 @@ import (
 // It works wherever it is mounted, and a path without its slash leads to the one
 // that has it, on this host.
 func TestAnyPrefix(t *testing.T) {
+	testkit.Guard(t)
 	mux := http.NewServeMux()
 	mux.Handle("/debug/corral/", inspect.Handler())
 	mux.Handle("/a/b/", http.StripPrefix("/a/b/", inspect.Handler()))
@@ -53,6 +54,7 @@ func TestAnyPrefix(t *testing.T) {
 
 // The page's files have an ETag of their content, and are not sent twice.
 func TestFiles(t *testing.T) {
+	testkit.Guard(t)
 	h := inspect.Handler()
 	tags := map[string]bool{}
 	size := 0
@@ -82,6 +84,7 @@ func TestFiles(t *testing.T) {
 
 // The files of the page never make markup of text, and ask nobody else.
 func TestPageIsCareful(t *testing.T) {
+	testkit.Guard(t)
 	require.NoError(t, fs.WalkDir(os.DirFS("web"), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -151,6 +154,7 @@ func (localConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0
 
 // Fifty readers that never read hold fifty goroutines, for ten seconds.
 func TestSlowReaders(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		active, closed := 0, 0
@@ -198,6 +202,7 @@ func TestSlowReaders(t *testing.T) {
 
 // The deadline is of one answer: a connection that is used again later works.
 func TestDeadlineIsOfOneRequest(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		mux := http.NewServeMux()
 		mux.Handle("/inspect/", inspect.Handler())
@@ -336,6 +341,7 @@ func TestTreeParameters(t *testing.T) {
 // Thousands of tasks that differ make no larger an answer than is allowed. (A
 // hundred thousand: TestManyTasks in examples/browser, BenchmarkAnswer.)
 func TestAnswersAreLimited(t *testing.T) {
+	testkit.Guard(t)
 	crowd(t, 20_000, 6_000, func(ctx context.Context) {
 		h := inspect.Handler()
 		for what, most := range map[string]int{
@@ -384,6 +390,7 @@ func crowd(t testing.TB, n, names int, look func(ctx context.Context)) {
 
 // It may be used by many at once.
 func TestConcurrent(t *testing.T) {
+	testkit.Guard(t)
 	crowd(t, 1000, 10, func(context.Context) {
 		s := httptest.NewServer(inspect.Handler(watched...))
 		defer s.Close()

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/corral-go/corral/testkit"
 )
 
 // Ten that ask for the same, at once or within half a second, cost what one does;
 // then it is made anew, and when nobody asks nothing is kept.
 func TestKeeperSharesAndForgets(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		k := keeper[int]{most: 2}
 		made := 0
@@ -53,6 +56,7 @@ func TestKeeperSharesAndForgets(t *testing.T) {
 }
 
 func TestKeeperLimits(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		k := keeper[int]{most: 2}
 		produce := func() (int, time.Time) { return 1, time.Now().Add(fresh) }
@@ -74,6 +78,7 @@ func TestKeeperLimits(t *testing.T) {
 
 // Who gives up leaves the others alone; if making it panics, nobody hangs.
 func TestKeeperFailure(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		k := keeper[int]{most: 2}
 		var all sync.WaitGroup

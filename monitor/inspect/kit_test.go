@@ -17,6 +17,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 type fn = func(ctx context.Context) error
@@ -31,6 +32,7 @@ var forever = sleep(1000 * time.Hour)
 // parked, and lets d go by before it looks.
 func looked(t *testing.T, d time.Duration, build fn, look func(t *testing.T)) {
 	t.Helper()
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := scope.New(scope.Name("service"))
 		require.NoError(t, s.Run(context.Background(), func(ctx context.Context) error {

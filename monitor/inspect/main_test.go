@@ -1,11 +1,10 @@
 package inspect_test
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"github.com/corral-go/corral/internal/invariant"
+	"github.com/corral-go/corral/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(invariant.Suite(m)) }
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }

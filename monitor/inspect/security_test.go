@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/monitor/inspect"
+	"github.com/corral-go/corral/testkit"
 )
 
 var everything = []string{
@@ -22,6 +23,7 @@ var everything = []string{
 }
 
 func TestAccess(t *testing.T) {
+	testkit.Guard(t)
 	h := inspect.Handler()
 	for name, c := range map[string]struct {
 		peer, host string
@@ -84,6 +86,7 @@ func TestAccess(t *testing.T) {
 }
 
 func TestAuthorizeReplacesTheDefault(t *testing.T) {
+	testkit.Guard(t)
 	h := inspect.Handler(inspect.Authorize(func(r *http.Request) bool { return r.Header.Get("Authorization") == "secret" }))
 	require.Equal(t, 403, serve(h, local("GET", "/tree.json")).Code, "also from loopback")
 	r := httptest.NewRequest(http.MethodGet, "/tree.json", nil)
@@ -96,6 +99,7 @@ func TestAuthorizeReplacesTheDefault(t *testing.T) {
 // Nothing but GET and HEAD, for what is there and what is not; and 403 comes
 // before 405.
 func TestMethods(t *testing.T) {
+	testkit.Guard(t)
 	h := inspect.Handler()
 	for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "get"} {
 		for _, what := range everything {
@@ -112,6 +116,7 @@ func TestMethods(t *testing.T) {
 
 // HEAD has the headers and no body, on a real connection.
 func TestHead(t *testing.T) {
+	testkit.Guard(t)
 	s := httptest.NewServer(inspect.Handler())
 	defer s.Close()
 	defer s.Client().CloseIdleConnections()
@@ -127,6 +132,7 @@ func TestHead(t *testing.T) {
 // Every answer, an error too, carries what keeps a browser from guessing, framing
 // and telling.
 func TestHeaders(t *testing.T) {
+	testkit.Guard(t)
 	h := inspect.Handler()
 	for _, what := range everything {
 		for _, peer := range []string{"127.0.0.1:1", "192.0.2.1:1"} {
@@ -152,6 +158,7 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestAbsurdParameters(t *testing.T) {
+	testkit.Guard(t)
 	h := inspect.Handler()
 	long := strings.Repeat("1,", 600)
 	for _, query := range []string{
@@ -240,6 +247,7 @@ func FuzzText(f *testing.F) {
 
 // R90: misuse.
 func TestOptionsMisuse(t *testing.T) {
+	testkit.Guard(t)
 	for _, template := range []string{
 		"", "https://trace.example.org/", "javascript:alert({trace_id})", "data:text/html,{trace_id}", "//evil.example/{trace_id}", "trace/{trace_id}",
 		"https:///{trace_id}", "ftp://x/{trace_id}", "/\\evil.example/{trace_id}", " https://x/{trace_id}", "https://x/{trace_id}\n",

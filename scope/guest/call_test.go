@@ -12,6 +12,7 @@ import (
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/scope/guest"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // withGoroutines runs main as the guest of h inside a scope of goroutines,
@@ -134,6 +135,7 @@ func TestRunOnHostPanics(t *testing.T) {
 }
 
 func TestRunOnHostWithout(t *testing.T) {
+	testkit.Guard(t)
 	_, err := guest.RunOnHost(bg, func() (int, error) { t.Error("fn was called"); return 0, nil })
 	require.ErrorIs(t, err, guest.ErrNoHost)
 	require.Panics(t, func() { _, _ = guest.RunOnHost(nil, func() (int, error) { return 0, nil }) })

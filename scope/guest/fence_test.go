@@ -12,6 +12,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/scope/guest"
+	"github.com/corral-go/corral/testkit"
 )
 
 // A host task that runs the host's loop itself: the host's events go on, other
@@ -50,6 +51,7 @@ func (b *by) post(fn func()) { b.fns <- fn }
 // A function called on another thread than the first, which was locked, would
 // end the process. It panics instead, and nothing is lost.
 func TestAnotherThread(t *testing.T) {
+	testkit.Guard(t)
 	b := &by{make(chan func(), 1)}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -87,6 +89,7 @@ func TestAnotherThread(t *testing.T) {
 
 // Likewise a lock that was not there at first.
 func TestLockedLater(t *testing.T) {
+	testkit.Guard(t)
 	b := &by{make(chan func(), 1)}
 	steps := 0
 	g, err := guest.Start(bg, guest.Host{RunSyncSoonThreadsafe: b.post}, func(ctx context.Context) (int, error) {
@@ -110,6 +113,7 @@ func TestLockedLater(t *testing.T) {
 // What a host makes of its functions is its own business, as long as each runs
 // once and no two at a time.
 func TestKindsOfHosts(t *testing.T) {
+	testkit.Guard(t)
 	unbuffered := make(chan func())
 	late := make(chan func(), 1)
 	for name, h := range map[string]guest.Host{

@@ -3,6 +3,7 @@ package guest_test
 import (
 	"context"
 	"errors"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/scope/guest"
+	"github.com/corral-go/corral/testkit"
 )
 
 var (
@@ -138,9 +140,12 @@ func drive[T any](t *testing.T, h *host, ctx context.Context, main func(context.
 	return outs[0]
 }
 
-// hosts runs a test with every kind of host.
+// hosts runs a test with every kind of host, under a guard, unless it is alone.
 func hosts(t *testing.T, test func(t *testing.T, h *host)) {
 	t.Helper()
+	if os.Getenv(lostName) == "" {
+		testkit.Guard(t)
+	}
 	for _, k := range []struct {
 		name           string
 		locked, direct bool

@@ -13,6 +13,7 @@ import (
 	"github.com/corral-go/corral/scope/guest"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 func TestValue(t *testing.T) {
@@ -275,6 +276,7 @@ func TestSecondGuest(t *testing.T) {
 
 // What Start is given as a literal is one host, whatever it captures.
 func TestSecondGuestOfAClosure(t *testing.T) {
+	testkit.Guard(t)
 	var queue []func()
 	soon := func(fn func()) { queue = append(queue, fn) }
 	g, err := guest.Start(bg, guest.Host{RunSyncSoonThreadsafe: soon}, nothing, func(guest.Outcome[int]) {})
