@@ -14,6 +14,7 @@ var rules = map[string]rule{
 	"nothing starts by itself":     asleep,
 	"examples have output":         examplesRun,
 	"tests do not sleep":           awake,
+	"tests are guarded":            guarded,
 }
 
 // TestModule holds the rules against the module.
@@ -144,6 +145,22 @@ func TestRulesCanFail(t *testing.T) {
 			"scope/d.go":       "package scope\nimport \"time\"\nfunc f() { time.Sleep(1) }",
 			"scope/e_test.go":  "package scope\nimport clock \"time\"\nvar s = clock.Sleep",
 		}, []string{"a_test.go:4", "e_test.go:3"}},
+		{"guards", guarded, map[string]string{
+			"scope/a.go": "package scope\nfunc TestNot() {}",
+			"scope/a_test.go": "package scope_test\nimport (\"testing\"; kit \"github.com/corral-go/corral/testkit\"; \"example.org/other\")\n" +
+				"func TestMain(m *testing.M) { os.Exit(kit.Main(m)) }\n" +
+				"func TestGood(t *testing.T) { kit.Guard(t) }\n" +
+				"func TestByBubble(t *testing.T) { bubble(t) }\n" +
+				"func TestGeneric(t *testing.T) { f := func() { each[int](t) }; f() }\n" +
+				"func TestBad(t *testing.T) {}\n" +
+				"func TestOther(t *testing.T) { other.Guard(t); t.bubble() }\n" +
+				"func each[T any](t *testing.T) { bubble(t) }\n" +
+				"// TestExempt is special.\n//\n// Unguarded: it says why.\nfunc TestExempt(t *testing.T) {}\n",
+			"scope/b_test.go":         "package scope_test\nimport (\"testing\"; \"github.com/corral-go/corral/testkit\")\nfunc bubble(t *testing.T) { testkit.Guard(t) }\n",
+			"task/a_test.go":          "package task_test\nimport \"github.com/corral-go/corral/task\"\nfunc TestMain(m *testing.M) { os.Exit(m.Run()) }\n",
+			"internal/gid/a_test.go":  "package gid\nimport \"testing\"\nfunc TestNone(t *testing.T) {}\n",
+			"examples/shop/a_test.go": "package main\nimport _ \"github.com/corral-go/corral/scope\"\nfunc TestNone(t *testing.T) {}\n",
+		}, []string{"a_test.go:7: TestBad", "a_test.go:8: TestOther", "task: the tests have no TestMain"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tree := fstest.MapFS{}
