@@ -33,8 +33,8 @@ var bugs = []bug{
 	},
 	{
 		"latch looked at before its lock is taken", "internal/park/latch.go",
-		"	c := l.come()\n	c.mu.Lock()\n	if l.Closed() {\n		c.mu.Unlock()\n		return nil\n	}\n	t := &c.first",
-		"	c := l.come()\n	if l.Closed() {\n		return nil\n	}\n	c.mu.Lock()\n	t := &c.first",
+		"	c := l.come()\n	c.mu.Lock()\n	if l.Closed() {\n		c.mu.Unlock()\n		return c, nil\n	}\n	t := &c.first",
+		"	c := l.come()\n	if l.Closed() {\n		return c, nil\n	}\n	c.mu.Lock()\n	t := &c.first",
 		"task", schedules,
 	},
 	{
