@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,8 @@ import (
 // body's t is that of the bubble. The first seed under which body fails (or
 // returns an error, or deadlocks, or leaves a goroutine) fails the test, and is
 // named with how to repeat it: with CORRAL_SEED set, that seed alone is run.
-// CORRAL_SEEDS set to a number replaces n.
+// CORRAL_SEEDS set to a number replaces n; set to two, as 1001-2000, it says from
+// which seed to which. Under -v, how many have passed is logged.
 //
 // Only one Schedules runs at a time, on one processor; others wait. Tests in
 // parallel with it are not disturbed, unless they run in bubbles in which more
@@ -40,28 +42,37 @@ func Schedules(t *testing.T, n int, body func(t *testing.T, ctx context.Context)
 	scheduling.Lock()
 	defer scheduling.Unlock()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	first := 1
-	if only, ok := fromEnv(t, "CORRAL_SEED"); ok {
-		first, n = only, only
-	} else if more, ok := fromEnv(t, "CORRAL_SEEDS"); ok {
-		n = more
-	}
-	for seed := first; seed <= n; seed++ {
+	first, last := seedsFromEnv(t, n)
+	for seed := first; seed <= last; seed++ {
 		which := fmt.Sprintf("under schedule %d", seed)
 		underSeed(t, uint64(seed), body, func() string { return which + repeatText("CORRAL_SEED", seed) })
 	}
+	t.Logf("testkit: passed under %d schedules, %d to %d", max(0, last-first+1), first, last)
 }
 
-func fromEnv(t testing.TB, name string) (int, bool) {
-	text := os.Getenv(name)
+// seedsFromEnv returns the seeds to run under: 1 to n, or what the environment
+// asks for.
+func seedsFromEnv(t testing.TB, n int) (first, last int) {
+	number := func(name, text string) int {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("testkit: %s=%s is not a number", name, os.Getenv(name))
+		}
+		return n
+	}
+	const one, many = "CORRAL_SEED", "CORRAL_SEEDS"
+	if text := os.Getenv(one); text != "" {
+		only := number(one, text)
+		return only, only
+	}
+	text := os.Getenv(many)
 	if text == "" {
-		return 0, false
+		return 1, n
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("testkit: %s=%s is not a number", name, text)
+	if from, to, ok := strings.Cut(text, "-"); ok {
+		return number(many, from), number(many, to)
 	}
-	return n, true
+	return 1, number(many, text)
 }
 
 // underSeed runs body once, in a bubble and under a schedule of its own. If that

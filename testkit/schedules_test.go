@@ -123,8 +123,12 @@ func TestSchedulesByEnvironment(t *testing.T) {
 	require.Equal(t, 3, count())
 	t.Setenv("CORRAL_SEEDS", "7")
 	require.Equal(t, 7, count())
+	t.Setenv("CORRAL_SEEDS", "11-14")
+	require.Equal(t, 4, count())
 	t.Setenv("CORRAL_SEED", "5")
 	require.Equal(t, 1, count())
+	t.Setenv("CORRAL_SEED", "five")
+	require.Contains(t, failing(t, func(t testing.TB) { testkit.SeedsFromEnv(t, 1) }), "CORRAL_SEED=five is not a number")
 }
 
 func TestNilBodies(t *testing.T) {

@@ -319,6 +319,9 @@ func TestThousandTasks(t *testing.T) {
 // Items go from goroutine tasks to host tasks and back, each once.
 func TestQueueBetweenHostAndGoroutines(t *testing.T) {
 	n := invariant.Few(100_000)
+	if testing.Short() {
+		n = min(n, 5_000) // where there is no assembly for package gid, each step takes long
+	}
 	hosts(t, func(t *testing.T, h *host) {
 		there, back := csync.NewQueue[int](64), csync.NewQueue[int](0)
 		seen := make([]bool, n)
