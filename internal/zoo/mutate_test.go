@@ -160,13 +160,23 @@ func mutate(t *testing.T, name, src string) (all []mutant) {
 				continue
 			}
 			change(s, "without "+brief(text(s)), "")
-			if i > 0 && !idle(text(list[i-1])) {
+			if i > 0 && !idle(text(list[i-1])) && !isClause(s) {
 				two := &span{list[i-1].Pos(), s.End()}
 				change(two, "first "+brief(text(s))+" and then "+brief(text(list[i-1])), text(s)+"\n"+text(list[i-1]))
 			}
 		}
 	}
 	return all
+}
+
+// isClause reports whether a statement is a case: they may mostly stand in any
+// order.
+func isClause(s ast.Stmt) bool {
+	switch s.(type) {
+	case *ast.CaseClause, *ast.CommClause:
+		return true
+	}
+	return false
 }
 
 // A span is some source text.

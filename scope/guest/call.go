@@ -32,7 +32,7 @@ func RunOnHost[T any](ctx context.Context, fn func() (T, error)) (T, error) {
 	if l == nil {
 		return v, ErrNoHost
 	}
-	if err := park.Check(ctx); err != nil {
+	if err := park.Enter(ctx); err != nil {
 		return v, err
 	}
 	if l.here() {
