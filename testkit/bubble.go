@@ -81,16 +81,11 @@ type deadlockWatch struct {
 
 func (w *deadlockWatch) report() {
 	w.reported.Store(true)
-	roots := []*scope.Scope{w.s}
 	text := "testkit: deadlock: everybody in the bubble waits, and nothing will end that" + naming(w.which)
-	waits := waitsIn(roots)
-	if len(waits) > 0 {
-		text += "\n\n" + indent(waitsText(waits))
+	if waits := waitsText(w.s); waits != "" {
+		text += "\n\n" + indent(waits)
 	}
-	if cycle := cycleText(waits); cycle != "" {
-		text += "\n\nin a circle: " + cycle
-	}
-	text += "\n\nthe tree:\n" + indent(treeText(roots))
+	text += "\n\nthe tree:\n" + indent(treeText([]*scope.Scope{w.s}))
 	text += "\n\nthe goroutines of the bubble:\n" + indent(bubbleStacks())
 	w.t.Errorf("%s", text)
 	w.s.Cancel(errDeadlock, scope.Raise())
