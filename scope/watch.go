@@ -24,7 +24,7 @@ type watch struct {
 }
 
 func init() {
-	seam.Sites, seam.Roots, seam.BodyWait, seam.WasCanceled = sites, openRoots, bodyWait, wasCanceled
+	seam.Sites, seam.Roots, seam.WasCanceled = sites, openRoots, wasCanceled
 }
 
 // watched returns base with the scope's label, if scopes are being watched.
@@ -140,16 +140,6 @@ func openRoots() map[uint64]any {
 		open[s.id] = s
 	}
 	return open
-}
-
-// bodyWait returns what the body of the root scope s waits for: snapshots show
-// the waits of tasks.
-func bodyWait(s any) (m park.Mark, waits bool) {
-	what, _, _ := s.(*Scope).strand.Waiting()
-	if what == nil {
-		return m, false
-	}
-	return what.Awaited(park.Patient), true
 }
 
 // wasCanceled reports whether what p stands for has ended, and was cancelled

@@ -120,8 +120,6 @@ var (
 	// into one that is being cancelled has to be in its synctest bubble, if it is
 	// in one: a cancelled context answers by receiving from its channel.
 	Roots func() map[uint64]any
-	// BodyWait returns what the body of a root scope waits for, if it does.
-	BodyWait func(scope any) (m park.Mark, waits bool)
 )
 
 // LabelKey is the key of the profiler label that the goroutines of a watched
