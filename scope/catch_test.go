@@ -241,6 +241,7 @@ func TestCancellationOrFailure(t *testing.T) {
 // R13, R17: the cancellation that a task returns in a join with its failure was
 // something to catch, and so a timeout is reported beside the failure.
 func TestJoinedCancellationIsCaught(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		joined := func(ctx context.Context) error { return errors.Join(scope.Sleep(ctx, time.Hour), errBoom) }
 		for name, body := range map[string]func(ctx context.Context) error{
