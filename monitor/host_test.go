@@ -19,6 +19,7 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/scope/guest"
+	"github.com/corral-go/corral/testkit"
 )
 
 // onHost runs main as the guest of a loop: a queue of callbacks, on a goroutine
@@ -90,6 +91,7 @@ func freezes(d time.Duration) func(ctx context.Context) error {
 // In a host task, a Monitor measures how late the host calls what it is given:
 // while nobody blocks that, not at all.
 func TestHostAtRest(t *testing.T) {
+	testkit.Guard(t)
 	onHosts(t, func(ctx context.Context, t *testing.T, _ func(func())) error {
 		m := monitor.New(monitor.Period(time.Second), monitor.OnLag(ms, func(monitor.Report) { t.Error("it was reported") }))
 		return scope.Run(ctx, func(ctx context.Context) error {
@@ -111,6 +113,7 @@ func TestHostAtRest(t *testing.T) {
 // looks from elsewhere; it reports it, while it lasts, and names the task, with
 // the place where that is blocked (R85).
 func TestHostFrozen(t *testing.T) {
+	testkit.Guard(t)
 	onHosts(t, func(ctx context.Context, t *testing.T, _ func(func())) error {
 		var seen reports
 		m := monitor.New(monitor.OnLag(50*ms, seen.add))
@@ -150,6 +153,7 @@ func TestHostFrozen(t *testing.T) {
 // A short one is reported when it is over; the next report comes ten seconds
 // later at the earliest.
 func TestHostFrozenShortly(t *testing.T) {
+	testkit.Guard(t)
 	onHosts(t, func(ctx context.Context, t *testing.T, _ func(func())) error {
 		var seen reports
 		m := monitor.New(monitor.OnLag(50*ms, seen.add))
@@ -173,6 +177,7 @@ func TestHostFrozenShortly(t *testing.T) {
 // Who else may have the thread: the body, what a goroutine has asked for, many
 // that take a little each, and the host itself.
 func TestWhoFreezesTheHost(t *testing.T) {
+	testkit.Guard(t)
 	for name, c := range map[string]struct {
 		freeze func(ctx context.Context, post func(func())) error
 		want   string
@@ -219,6 +224,7 @@ func TestWhoFreezesTheHost(t *testing.T) {
 // It may also run on a goroutine, with a ctx that comes from the run, and then
 // ends with that.
 func TestHostFromAGoroutine(t *testing.T) {
+	testkit.Guard(t)
 	for _, locked := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var seen reports
@@ -242,6 +248,7 @@ func TestHostFromAGoroutine(t *testing.T) {
 // The lags of a host have its run's name, or the Monitor's; one over the
 // threshold leads to the culprit's span.
 func TestHostMetrics(t *testing.T) {
+	testkit.Guard(t)
 	for _, name := range []string{"", "ui"} {
 		synctest.Test(t, func(t *testing.T) {
 			reader := sdkmetric.NewManualReader()
@@ -313,6 +320,7 @@ func checkLags(t *testing.T, reader *sdkmetric.ManualReader, loop string, span t
 // Cancelled while the host is frozen, it ends when the host goes on, and what was
 // seen is reported.
 func TestHostFrozenAndCanceled(t *testing.T) {
+	testkit.Guard(t)
 	onHosts(t, func(ctx context.Context, t *testing.T, _ func(func())) error {
 		var seen reports
 		m := monitor.New(monitor.OnLag(50*ms, seen.add))

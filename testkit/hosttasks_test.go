@@ -87,6 +87,7 @@ func hostPipeline(ctx context.Context, outer *scope.Scope) error {
 // A Recorder shows host tasks as any others, and a guest run as the root of a
 // trace that leads to who has started it; a Bubble gives it virtual time.
 func TestRecorderOfHostTasks(t *testing.T) {
+	testkit.Guard(t)
 	onBothHosts(t, func(t *testing.T, locked bool) {
 		testkit.Bubble(t, func(ctx context.Context, r *testkit.Recorder) {
 			outer := scope.From(ctx)
@@ -110,6 +111,7 @@ func TestRecorderOfHostTasks(t *testing.T) {
 
 // A Sequencer orders steps of host tasks and of goroutines.
 func TestSequencerOfHostTasks(t *testing.T) {
+	testkit.Guard(t)
 	onBothHosts(t, func(t *testing.T, locked bool) {
 		testkit.Bubble(t, func(ctx context.Context, _ *testkit.Recorder) {
 			outer := scope.From(ctx)
@@ -142,6 +144,7 @@ func TestSequencerOfHostTasks(t *testing.T) {
 // Schedules decides also when goroutines go on beside host tasks; every order
 // has to do, and the same seed gives the same one, unless the machine is busy.
 func TestSchedulesOfHostTasks(t *testing.T) {
+	testkit.Guard(t)
 	onBothHosts(t, func(t *testing.T, locked bool) {
 		orders := map[string]int{}
 		again, changed := map[uint64]string{}, 0
@@ -316,6 +319,7 @@ func hostProgram(t *testing.T, ctx context.Context, locked bool) error { //nolin
 
 // Checkpoints cancels at each wait of a host task, too.
 func TestCheckpointsOfHostTasks(t *testing.T) {
+	testkit.Guard(t)
 	onBothHosts(t, func(t *testing.T, locked bool) {
 		testkit.Checkpoints(t, func(ctx context.Context) error { return hostProgram(t, ctx, locked) })
 	})
@@ -323,6 +327,7 @@ func TestCheckpointsOfHostTasks(t *testing.T) {
 
 // Every fault at every wait of host tasks leaves nothing.
 func TestFaultsOfHostTasks(t *testing.T) {
+	testkit.Guard(t)
 	onBothHosts(t, func(t *testing.T, locked bool) {
 		testkit.Faults(t, func(t *testing.T, ctx context.Context) error { return hostProgram(t, ctx, locked) })
 	})

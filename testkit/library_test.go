@@ -56,7 +56,7 @@ var programs = map[string]program{
 	"foreign ctx": foreignProgram,
 	"shutdown":    shutdownProgram,
 	"inside":      insideProgram,
-	"host":        hostProgram,
+	"guest":       guestProgram,
 }
 
 func blockingProgram(_ *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
@@ -488,9 +488,9 @@ func insideProgram(t *testing.T, ctx context.Context) error { //nolint:revive //
 	return err
 }
 
-// hostProgram runs host tasks on its own goroutine, and has a task on another
+// guestProgram runs host tasks on its own goroutine, and has a task on another
 // call back there.
-func hostProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+func guestProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
 	var out *guest.Outcome[int]
 	called := 0
 	err := scope.Run(ctx, func(ctx context.Context) error {
