@@ -215,6 +215,7 @@ func TestMergedLeafAllocatesNothing(t *testing.T) {
 // What is recorded costs no more allocations than the same made by hand: of the
 // options of a leaf, only its times are made for it alone.
 func TestLeavesAllocateNoMoreThanByHand(t *testing.T) {
+	testkit.Guard(t)
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(discard{}))
 	h := &hand{Tracer: tp.Tracer("by hand")}
 	inst, err := otelx.New(otelx.WithTracerProvider(tp), otelx.WithLeafBudget(1<<30))
@@ -245,6 +246,7 @@ func off(t testing.TB) *otelx.Instrumentation {
 // A context of ours answers for its span without a walk, whoever has spawned the
 // task; one that has another span on top answers with that.
 func TestContextsAnswerForTheirSpan(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false)
 	require.Equal(t, trace.SpanFromContext(trace.ContextWithSpan(ctx, noop.Span{})), trace.SpanFromContext(context.WithValue(ctx, otelx.SpanKey, noop.Span{})))
 	check := func(ctx context.Context, name string) {

@@ -8,11 +8,13 @@ import (
 
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 )
 
 // A future that was cancelled is linked to where the cancellation began; who has
 // set one is not known.
 func TestFutureLinks(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false)
 	_ = scope.Run(ctx, func(ctx context.Context) error {
 		canceled, set := task.NewFuture[int](ctx, task.Name("canceled")), task.NewFuture[int](ctx, task.Name("set"))

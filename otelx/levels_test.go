@@ -14,11 +14,13 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // Queues of one name are added up. One that is closed counts as long as there is
 // something in it, and then no more: neither its items nor its capacity.
 func TestQueueLevels(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false)
 	_ = scope.Run(ctx, func(ctx context.Context) error {
 		named := csync.Name("jobs")
@@ -67,6 +69,7 @@ func TestQueueLevels(t *testing.T) {
 
 // corral.limiter.*: usage, limit and who waits, added up for each name.
 func TestLimiterLevels(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := record(t, false)
 		_ = scope.Run(ctx, func(ctx context.Context) error {
@@ -113,6 +116,7 @@ func TestLimiterLevels(t *testing.T) {
 // corral.spans.suppressed: how many leaf spans were not made, of which kind, and
 // why.
 func TestSuppressed(t *testing.T) {
+	testkit.Guard(t)
 	work := func(ctx context.Context) error {
 		q, l := csync.NewQueue[int](0, csync.Name("q")), csync.NewLock(csync.Name("l"))
 		for i := range 10 {
@@ -147,6 +151,7 @@ func TestSuppressed(t *testing.T) {
 // Far more names than are kept, from many goroutines at once: every span has its
 // own name and attributes, and no more than MaxSets are kept.
 func TestSpanNamesAreBounded(t *testing.T) {
+	testkit.Guard(t)
 	const names, clients = 4 * otelx.MaxSets, 8
 	tp, r := provider()
 	ctx := with(t, otelx.WithTracerProvider(tp))
@@ -181,6 +186,7 @@ func TestSpanNamesAreBounded(t *testing.T) {
 
 // What is kept of one leaf is not taken for another that differs from it.
 func TestLeavesOfOneShapeDiffer(t *testing.T) {
+	testkit.Guard(t)
 	ctx, r := record(t, false, otelx.WithLeafBudget(1<<20))
 	_ = scope.Run(ctx, func(ctx context.Context) error {
 		q := csync.NewQueue[int](0, csync.Name("q"))

@@ -14,6 +14,7 @@ import (
 // Goroutines that share the ctx of a body also share its waiter, one after the
 // other: what led to the end of one's wait is not the next one's.
 func TestSharedContextIsTraced(t *testing.T) {
+	testkit.Guard(t)
 	r := testkit.NewRecorder(t)
 	for range 30 {
 		require.NoError(t, scope.Run(r.Context(bg), func(ctx context.Context) error {

@@ -100,6 +100,7 @@ func TestStormOfCancels(t *testing.T) {
 // R26: 5,000 nested scopes work, and are cancelled in linear time: twice the
 // depth costs about twice, not four times.
 func TestStormOfDepth(t *testing.T) {
+	testkit.Guard(t)
 	depth := invariant.Few(5000)
 	var nest func(ctx context.Context, n int, bottom fn) error
 	nest = func(ctx context.Context, n int, bottom fn) error {
@@ -122,6 +123,7 @@ func TestStormOfDepth(t *testing.T) {
 
 // R26: a scope that has run 10⁶ short tasks uses the memory of a fresh one.
 func TestStormOfShortTasks(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	n := 1_000_000
 	if testing.Short() {

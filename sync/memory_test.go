@@ -37,6 +37,7 @@ func TestIdleMemory(t *testing.T) {
 
 // Nothing is allocated by what does not wait.
 func TestFastPathsAllocateNothing(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	e, l, s := csync.NewEvent(), csync.NewLock(), csync.NewSemaphore(1)
 	lim, q, st := csync.NewCapacityLimiter(1), csync.NewQueue[int](1, csync.Name("jobs")), csync.NewStack[int](1)

@@ -224,6 +224,7 @@ func TestQueueInTheTree(t *testing.T) {
 // R3: every item put is taken exactly once, or still there, whatever is
 // cancelled when; each putter's items arrive in its order.
 func TestQueueStorm(t *testing.T) {
+	testkit.Guard(t)
 	const putters, getters = 16, 16
 	each := invariant.Few(2000)
 	for _, size := range []int{0, 1, 4, 64} {
@@ -297,6 +298,7 @@ func briefly(ctx context.Context, rnd *rand.Rand, f func(context.Context) error)
 
 // A drained queue gives its memory back and keeps no item alive.
 func TestQueueMemory(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	q := new(csync.Queue[*[1 << 10]byte])
 	for range 1000 {

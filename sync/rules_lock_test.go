@@ -251,6 +251,7 @@ func TestLockInTheTree(t *testing.T) {
 // R5: what watches an owner is gone when that has released the lock, and when
 // nobody waits any more it is at most one.
 func TestBreakerLeavesNothing(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	require.NoError(t, scope.Run(background, func(ctx context.Context) error {
 		var l csync.Lock
@@ -284,6 +285,7 @@ func TestBreakerLeavesNothing(t *testing.T) {
 // R3, R4: mutual exclusion, whatever is cancelled when, in a real race; and no
 // lock is lost.
 func TestLockStorm(t *testing.T) {
+	testkit.Guard(t)
 	const tasks = 16
 	each := invariant.Few(500)
 	l := csync.NewLock()
@@ -322,6 +324,7 @@ func TestLockStorm(t *testing.T) {
 // A real race of an owner that ends against one that comes: broken or handed
 // over, but nobody waits for ever.
 func TestLockBreakRace(t *testing.T) {
+	testkit.Guard(t)
 	for i := range invariant.Few(2000) {
 		var l csync.Lock
 		require.NoError(t, scope.Run(background, func(ctx context.Context) error {

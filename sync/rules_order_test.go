@@ -390,6 +390,7 @@ func TestLessThatPanicsInCloseNow(t *testing.T) {
 // R3: identities and order, in a real race: each getter sees, of each putter's
 // items of one priority, the earlier ones first.
 func TestOrderedStorm(t *testing.T) {
+	testkit.Guard(t)
 	const putters, getters = 8, 8
 	each := invariant.Few(500)
 	for name, q := range map[string]*csync.Queue[job]{

@@ -306,6 +306,7 @@ func TestNilContext(t *testing.T) {
 // R5: nothing is left after 100,000 waiters that were cancelled: most of them
 // one after the other, the last 1,000 at once.
 func TestNothingLeft(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	const waiters, atOnce = 100_000, 1000
 	for name, prepare := range subjects {

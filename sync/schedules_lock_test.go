@@ -14,6 +14,7 @@ import (
 	"github.com/corral-go/corral/internal/park"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // R3, R75, R76: a lock goes from hand to hand, waiters give up, one gives it
@@ -68,6 +69,7 @@ func TestLockSchedules(t *testing.T) {
 // R5: what watched an owner is taken back, also if it comes only when the owner
 // has released the lock already.
 func TestBreakerSchedules(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	const rounds = 20_000
 	synctest.Test(t, func(t *testing.T) {

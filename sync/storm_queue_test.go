@@ -16,6 +16,7 @@ import (
 	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 // I3, I4, R2, R3, R70: 64 putters and 64 getters, any of which may be cancelled
@@ -27,6 +28,7 @@ import (
 //	CORRAL_SOAK=1 go test ./sync -run TestCancelStorm -v -timeout 30m         # 10⁷ items
 //	CORRAL_SOAK=1 go test -race ./sync -run TestCancelStorm -v -timeout 30m   # 10⁶
 func TestCancelStorm(t *testing.T) {
+	testkit.Guard(t)
 	items := invariant.Few(100_000)
 	if os.Getenv("CORRAL_SOAK") != "" {
 		items = 10_000_000

@@ -80,6 +80,7 @@ func withoutLinks(lines []string) (plain []string) {
 // R80, R82: an operation in which a function of the caller's panics, or ends the
 // goroutine, is told all the same.
 func TestSpansWithoutReturn(t *testing.T) {
+	testkit.Guard(t)
 	for name, end := range map[string]func(){"panic": func() { panic("oh") }, "goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			lines := spansOf(t, func(ctx context.Context) {

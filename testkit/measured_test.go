@@ -18,6 +18,7 @@ import (
 // Metric: the number of measurements of a histogram, the sum of a counter, an
 // up-down counter or a gauge, over all attributes.
 func TestRecorderMetric(t *testing.T) {
+	testkit.Guard(t)
 	testkit.Bubble(t, func(ctx context.Context, r *testkit.Recorder) {
 		for _, name := range []string{"corral.queue.operation.duration", "no.such.metric"} {
 			n, ok := r.Metric(name)
@@ -53,6 +54,7 @@ func TestRecorderMetric(t *testing.T) {
 
 // A counter: what was merged, beyond the leaf budget.
 func TestRecorderMetricOfACounter(t *testing.T) {
+	testkit.Guard(t)
 	r := testkit.NewRecorder(t, otelx.WithLeafBudget(1))
 	require.NoError(t, scope.Run(r.Context(bg), func(ctx context.Context) error {
 		q := csync.NewQueue[int](0, csync.Name("q"))
@@ -70,6 +72,7 @@ func TestRecorderMetricOfACounter(t *testing.T) {
 
 // Logs: in the order in which they were emitted, each in its span.
 func TestRecorderLogs(t *testing.T) {
+	testkit.Guard(t)
 	testkit.Bubble(t, func(ctx context.Context, r *testkit.Recorder) {
 		require.Empty(t, r.Logs())
 		err := scope.Run(ctx, func(ctx context.Context) error {
@@ -100,6 +103,7 @@ func TestRecorderLogs(t *testing.T) {
 
 // A span that is ended a second time fails the test: the SDK says nothing.
 func TestRecorderFindsASecondEnd(t *testing.T) {
+	testkit.Guard(t)
 	mentions(t, failing(t, func(t testing.TB) {
 		r := testkit.NewRecorder(t)
 		_ = scope.Run(r.Context(bg), func(ctx context.Context) error {
@@ -113,6 +117,7 @@ func TestRecorderFindsASecondEnd(t *testing.T) {
 
 // An operation that begins and is not told fails the test.
 func TestRecorderFindsAMissingOperation(t *testing.T) {
+	testkit.Guard(t)
 	mentions(t, failing(t, func(t testing.TB) {
 		r := testkit.NewRecorder(t)
 		_ = scope.Run(r.Context(bg), func(ctx context.Context) error {

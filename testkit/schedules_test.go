@@ -49,6 +49,7 @@ func interleaving(ctx context.Context) (string, error) {
 // milliseconds, the runtime goes on with another goroutine, wherever that was:
 // so one in a hundred may differ.
 func TestSchedulesAreRepeated(t *testing.T) {
+	testkit.Guard(t)
 	t.Setenv("CORRAL_SEEDS", "") // it needs its own number
 	const n = 300
 	var first []string

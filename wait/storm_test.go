@@ -62,6 +62,7 @@ func TestThousandWaiters(t *testing.T) {
 // lasts, leave nothing behind: no goroutine, no memory, and the one that lasts
 // does not know of the others any more.
 func TestFirstCompletedLeavesNothing(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	const n = 100_000
 	lasting := new(task.Future[int])
@@ -250,6 +251,7 @@ func TestContestStorm(t *testing.T) {
 
 // R26: ForEach keeps nothing of what is done.
 func TestForEachIsFlat(t *testing.T) {
+	testkit.Guard(t)
 	invariant.Untraced(t)
 	const n = 100_000
 	var before, after runtime.MemStats

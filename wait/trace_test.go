@@ -119,6 +119,7 @@ scope s > task y cancellation explicit`), got)
 
 // R82: a Wait in which a method of a stranger panics is told all the same.
 func TestWaitSpanWithoutReturn(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		got := spansOf(t, func(ctx context.Context) {
 			_ = scope.Run(ctx, func(ctx context.Context) error {

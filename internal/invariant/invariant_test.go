@@ -17,6 +17,7 @@ import (
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
+	"github.com/corral-go/corral/testkit"
 )
 
 var bg = context.Background()
@@ -138,6 +139,7 @@ func recorded(t *testing.T, c *invariant.Checker, body func(ctx context.Context,
 
 // R80–R82: each defect is found and named, with the tree of its trace.
 func TestPlantedDefects(t *testing.T) {
+	testkit.Guard(t)
 	for name, d := range planted {
 		t.Run(name, func(t *testing.T) {
 			c := invariant.New()
@@ -176,6 +178,7 @@ func work(ctx context.Context, _ *invariant.Provider) {
 }
 
 func TestSoundTraces(t *testing.T) {
+	testkit.Guard(t)
 	c := invariant.New()
 	recorded(t, c, work)
 	require.Empty(t, c.Broken())
@@ -183,6 +186,7 @@ func TestSoundTraces(t *testing.T) {
 
 // What the SDK would do is done: the wrapped spans are the SDK's.
 func TestProviderForwards(t *testing.T) {
+	testkit.Guard(t)
 	p := invariant.New().Provider(sdktrace.WithSampler(sdktrace.NeverSample()))
 	ctx, span := p.Tracer("x").Start(bg, "unsampled")
 	require.False(t, span.IsRecording())
@@ -211,6 +215,7 @@ func (f tests) Run() int { return f() }
 // A traced run fails for what is broken, says in which test, and lets go of
 // traces that are over.
 func TestSuite(t *testing.T) {
+	testkit.Guard(t)
 	traced := func(body func(ctx context.Context, p trace.TracerProvider)) (code int, text string) {
 		before := otel.GetTracerProvider()
 		beforeMeters := otel.GetMeterProvider()
@@ -244,6 +249,7 @@ func TestSuite(t *testing.T) {
 // Memory: a run of many traces keeps a bounded number, and what is late still
 // finds its own.
 func TestTracesAreLetGo(t *testing.T) {
+	testkit.Guard(t)
 	c := invariant.New()
 	c.Keep(100)
 	recorded(t, c, func(ctx context.Context, p *invariant.Provider) {

@@ -501,6 +501,7 @@ func TestDeepTree(t *testing.T) {
 
 // What is recorded carries its trace and span.
 func TestSpans(t *testing.T) {
+	testkit.Guard(t)
 	r := testkit.NewRecorder(t)
 	require.NoError(t, scope.Run(r.Context(context.Background()), func(ctx context.Context) error {
 		tree := get(t, inspect.Handler(), "tree.json")
