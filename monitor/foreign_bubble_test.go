@@ -11,12 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/corral-go/corral/scope"
+	"github.com/corral-go/corral/testkit"
 )
 
 // A cancelled context answers by receiving from its channel, and to do that from
 // outside the channel's bubble ends the process. So who looks from there asks no
 // context, and sees what was cancelled, and why, all the same.
 func TestLookAtForeignBubble(t *testing.T) {
+	testkit.Guard(t)
 	look := make(chan chan string) // made outside, as is who answers
 	defer close(look)
 	go func() {

@@ -15,6 +15,7 @@ import (
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/task"
+	"github.com/corral-go/corral/testkit"
 	"github.com/corral-go/corral/wait"
 )
 
@@ -34,6 +35,7 @@ func unread(t *testing.T) (lines []string) {
 // A task that has failed is told of if its error went to nobody: to no waiter, no
 // handler, and not to who called Run; until somebody asks for it.
 func TestUnreadErrors(t *testing.T) {
+	testkit.Guard(t)
 	boom := errors.New("boom")
 	fail := func(context.Context) error { return boom }
 	in := func(t *testing.T, body func(ctx context.Context), opts ...scope.Option) {

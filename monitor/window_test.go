@@ -183,6 +183,7 @@ func TestTurnsDoNotAllocate(t *testing.T) {
 // The lags are counted as the histogram corral.loop.delay counts them, in the
 // window alone; the turn that is under way counts when it is longer than the last.
 func TestLags(t *testing.T) {
+	testkit.Guard(t)
 	require.Zero(t, New().Stats().Lags)
 	bounds := LagBounds()
 	require.Len(t, bounds, len(Stats{}.Lags)-1)
