@@ -131,7 +131,7 @@ func TestStates(t *testing.T) {
 				time.Sleep(time.Second)
 				return err
 			})
-			require.Equal(t, scope.Pending, c.State())
+			require.LessOrEqual(t, c.State(), scope.Running) // it may have begun on another thread
 			require.NoError(t, c.Err())
 			synctest.Wait()
 			require.Equal(t, scope.Running, c.State())

@@ -41,16 +41,16 @@ type Runner interface {
 // scope, never to the package: a goroutine of a process-wide pool would
 // deadlock a synctest bubble. The zero Executor is ready to use.
 //
-// Every waiting job has a goroutine of its own under way, so that jobs that
-// block never hold up others; but it runs on whichever goroutine is free first.
-// A burst of short jobs so needs few goroutines: one that ends its job takes
-// the next, and Go starts no more of them while enough are under way.
+// While jobs wait, one goroutine is under way for them, and before it runs the
+// first it has the next one come: so jobs that block never hold up others, and
+// a burst of short jobs needs few goroutines, since one that has ended its job
+// takes what still waits.
 type Executor struct {
 	goroutines conc.WaitGroup
 
 	mu      sync.Mutex     // guards the rest
 	waiting ring.Ring[Job] // in the order they came
-	coming  int            // goroutines that were started or woken and have not taken a job; ≥ waiting, until they do
+	coming  int            // goroutines that were started or woken and have not taken a job; positive while jobs wait
 	busy    int            // goroutines that run a job
 	idle    *worker        // a stack of goroutines at rest
 	resting int            // its length
@@ -74,19 +74,31 @@ func (e *Executor) Go(j Job) {
 	e.mu.Lock()
 	e.seen++
 	e.waiting.Push(j)
-	if e.coming >= e.waiting.Len() {
-		e.mu.Unlock()
-		return
+	call, w := e.callLocked()
+	e.mu.Unlock()
+	if call {
+		e.call(w)
+	}
+}
+
+// callLocked decides whether a goroutine has to come for the jobs that wait,
+// and which: one at rest, or nil for a new one.
+func (e *Executor) callLocked() (call bool, w *worker) {
+	if e.waiting.Len() == 0 || e.coming > 0 {
+		return false, nil
 	}
 	e.coming++
-	w := e.idle
-	if w != nil {
+	if w = e.idle; w != nil {
 		e.idle, w.next = w.next, nil
 		e.resting--
 	} else if e.loop == nil {
 		e.loop = e.work
 	}
-	e.mu.Unlock()
+	return true, w
+}
+
+// call has the goroutine come that callLocked has chosen.
+func (e *Executor) call(w *worker) {
 	if w != nil {
 		w.up <- struct{}{}
 		return
@@ -132,7 +144,6 @@ func (e *Executor) work() {
 // is left that could bring another.
 func (e *Executor) next(w **worker, ran bool) (j Job, rest bool) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if ran {
 		e.busy--
 	} else {
@@ -144,8 +155,15 @@ func (e *Executor) next(w **worker, ran bool) (j Job, rest bool) {
 	}
 	if e.waiting.Len() > 0 {
 		e.busy++
-		return e.waiting.Pop(), false
+		j = e.waiting.Pop()
+		call, next := e.callLocked()
+		e.mu.Unlock()
+		if call {
+			e.call(next)
+		}
+		return j, false
 	}
+	defer e.mu.Unlock()
 	if e.closed || e.resting >= maxIdle || e.seen < restAfter || e.ending && e.busy == 0 {
 		return nil, false
 	}

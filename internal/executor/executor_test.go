@@ -119,3 +119,49 @@ func TestDetachOutlivesTheExecutor(t *testing.T) {
 	close(hold)
 	<-done
 }
+
+// Jobs that block hold up no others: each of these waits for the one that comes
+// after it, and all of them are brought before the first has run.
+func TestBlockedJobsHoldUpNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var e executor.Executor
+		const n = 100
+		var passed [n + 1]chan struct{}
+		for i := range passed {
+			passed[i] = make(chan struct{})
+		}
+		e.Go(job(func() {
+			for i := range n {
+				e.Go(job(func() { <-passed[i+1]; close(passed[i]) }))
+			}
+			close(passed[n])
+		}))
+		<-passed[0]
+		synctest.Wait()
+		e.Close()
+	})
+}
+
+// No job is lost between those who bring, those who take and those who rest.
+func TestManyBringers(t *testing.T) {
+	var e executor.Executor
+	var ran atomic.Int64
+	var bringers sync.WaitGroup
+	const n = 20_000
+	for range 4 {
+		bringers.Go(func() {
+			var jobs sync.WaitGroup
+			for i := range n {
+				jobs.Add(1)
+				e.Go(job(func() { ran.Add(1); jobs.Done() }))
+				if i%64 == 0 {
+					jobs.Wait() // goroutines go to rest meanwhile
+				}
+			}
+			jobs.Wait()
+		})
+	}
+	bringers.Wait()
+	e.Close()
+	require.EqualValues(t, 4*n, ran.Load())
+}
