@@ -84,8 +84,8 @@ type Child struct {
 
 	latch park.Latch // closed when the task is done
 
-	mu     sync.Mutex // guards the rest; taken after the scope's
-	err    error
+	err    error          // written before the state is final, and then only read
+	mu     sync.Mutex     // guards the rest; taken after the scope's
 	inner  *Scope         // scopes opened by the task, newest first
 	exit   park.Line      // the task itself, waiting for those
 	raised *CanceledError // the cause that was given with Raise, or nil

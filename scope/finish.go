@@ -75,7 +75,7 @@ func (c *Child) neverBegan() ending {
 
 // begin starts the task's span and deadline.
 func (c *Child) begin() {
-	c.begun.Store(time.Now().UnixNano())
+	c.begun.Store(c.scope.now().UnixNano())
 	if label := seam.Label.Load(); label != nil {
 		(*label)(c)
 		c.labelled = true
@@ -215,11 +215,15 @@ const (
 // new ones in.
 func (c *Child) seal() {
 	c.mu.Lock()
+	c.sealLocked()
+	c.mu.Unlock()
+}
+
+func (c *Child) sealLocked() {
 	if c.inner != nil {
 		c.awaitInnerLocked()
 	}
 	c.sealed = true
-	c.mu.Unlock()
 }
 
 func (c *Child) awaitInnerLocked() {
@@ -232,11 +236,11 @@ func (c *Child) awaitInnerLocked() {
 
 // sort tells success, failure and cancellation apart (R15, R31, R34, R35, R38).
 func (c *Child) sort(e *ending, out capture.Outcome) {
-	c.seal()
 	if out == (capture.Outcome{}) {
-		*e = ending{state: Succeeded, begun: true}
+		e.state, e.begun = Succeeded, true
 		return
 	}
+	c.seal()
 	*e = c.sortFailure(out)
 	if e.state == Failed && c.rare != nil && c.rare.handle != nil {
 		e.at = handling
@@ -390,6 +394,9 @@ func (c *Child) endScope() {
 // anybody waited for it, or watched it.
 func (c *Child) publish(state State, err error) (came bool) {
 	c.mu.Lock()
+	if !c.sealed { // it has succeeded: one lock is enough
+		c.sealLocked()
+	}
 	c.err = err
 	c.gone = true
 	c.reached = c.strand.Track() != nil && c.scope.std.Err() != nil

@@ -27,7 +27,10 @@ func (g *guest) RunBody(body func(ctx context.Context) error) error { return (*S
 
 // Verdict is what Run would have returned or raised.
 func (g *guest) Verdict() error {
-	err, raised := (*Scope)(g).verdict(false)
+	s := (*Scope)(g)
+	s.mu.Lock()
+	err, raised := s.verdictLocked(false)
+	s.mu.Unlock()
 	if raised != nil {
 		return raised
 	}

@@ -12,19 +12,18 @@ import (
 // everything, decides who catches what, and returns (or raises) what Run does.
 func (s *Scope) leave(out capture.Outcome) error {
 	bodyEnded := s.takeBody(out)
-	s.join()
-
-	s.mu.Lock()
+	s.joinLocked()
 	s.ended = s.ended || bodyEnded
-	cause, ended := s.cause, s.ended
+	outer := false
+	if s.cause != nil && s.ended {
+		s.mu.Unlock()
+		outer = s.outerCanceled()
+		s.mu.Lock()
+		s.caught = s.called && !outer
+	}
+	err, raised := s.verdictLocked(outer)
 	s.mu.Unlock()
-	outer := cause != nil && ended && s.outerCanceled()
 
-	s.mu.Lock()
-	s.caught = cause != nil && ended && s.called && !outer
-	s.mu.Unlock()
-
-	err, raised := s.verdict(outer)
 	if s.up != nil && err != nil {
 		s.place.Strand.Hear(err)
 	}
@@ -54,9 +53,10 @@ func (s *Scope) takeBody(out capture.Outcome) (ended bool) {
 	return false
 }
 
-// join waits until every task, every scope inside and every callback has
-// ended: first the tasks that keep it open, then the Background ones.
-func (s *Scope) join() {
+// joinLocked waits until every task, every scope inside and every callback has
+// ended: first the tasks that keep it open, then the Background ones. It takes
+// mu, and the caller lets go of it.
+func (s *Scope) joinLocked() {
 	s.mu.Lock()
 	s.phase = closing
 	if s.bodyEnd != nil {
@@ -70,24 +70,21 @@ func (s *Scope) join() {
 		}
 		s.awaitLocked(func() bool { return s.front == 0 && s.inner == nil })
 	}
-	s.mu.Unlock()
-
-	awaitDue(s.place.Ctx, s.timed) // a deadline that is reached counts, timer or not (R13)
-
-	s.mu.Lock()
+	if s.timed != nil || !s.ends.IsZero() {
+		s.mu.Unlock()
+		awaitDue(s.place.Ctx, s.timed) // a deadline that is reached counts, timer or not (R13)
+		s.mu.Lock()
+	}
 	s.cause, s.settled = s.causeLocked(), true
 	s.called = s.called || s.cause != nil && s.cause == s.due
-	back := s.back
-	s.mu.Unlock()
-	if back > 0 {
+	if s.back > 0 {
+		s.mu.Unlock()
 		s.stopBackground()
+		s.mu.Lock()
 	}
-
-	s.mu.Lock()
 	s.unhookLocked()
 	s.awaitLocked(func() bool { return s.front == 0 && s.back == 0 && s.hooks == 0 && s.inner == nil })
 	s.phase = closed
-	s.mu.Unlock()
 }
 
 // stopBackground cancels the Background tasks, unless the scope was cancelled
@@ -122,8 +119,7 @@ func (s *Scope) unhookLocked() {
 // it reaches what is waited for instead.
 func (s *Scope) awaitLocked(over func() bool) {
 	for !over() {
-		var t park.Ticket
-		park.Join(&s.place, &s.mu, &s.exit, &t, (*joining)(s))
+		park.Join(&s.place, &s.mu, &s.exit, &s.ticket, (*joining)(s))
 		s.mu.Lock()
 	}
 }
@@ -136,10 +132,8 @@ func (s *Scope) wakeBodyLocked(by *park.Strand) {
 	}
 }
 
-// verdict decides what Run returns or raises (R17).
-func (s *Scope) verdict(outer bool) (err error, raised *PanicError) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// verdictLocked decides what Run returns or raises (R17).
+func (s *Scope) verdictLocked(outer bool) (err error, raised *PanicError) {
 	var caught *CanceledError
 	if s.caught {
 		caught = s.cause

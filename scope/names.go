@@ -66,7 +66,23 @@ const (
 )
 
 // path is Path for a scope that has been entered.
-func (s *Scope) path() string { return pathOf(&s.place) }
+func (s *Scope) path() string {
+	if s.shown != "" {
+		return s.shown
+	}
+	return pathOf(&s.place)
+}
+
+// show makes the scope's path, unless it is a long one. Every scope needs it at
+// its end, and every scope inside it.
+func (s *Scope) show() {
+	switch {
+	case s.up == nil:
+		s.shown = s.nameNow()
+	case s.depth <= pathHead+pathTail:
+		s.shown = pathOf(s.up) + "/" + s.nameNow()
+	}
+}
 
 // pathOf returns the path of the scope or task that p stands for.
 func pathOf(p *park.Place) string {
@@ -78,6 +94,12 @@ func pathOf(p *park.Place) string {
 		}
 		switch o := p.Owner.(type) {
 		case *Scope:
+			if o.shown != "" && depth <= pathHead+pathTail {
+				if n == 0 {
+					return o.shown
+				}
+				return o.shown + "/" + joinReversed(names[:n])
+			}
 			names[n], p = o.nameNow(), o.up
 		case *Child:
 			names[n], p = o.Name(), &o.scope.place

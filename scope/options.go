@@ -164,15 +164,15 @@ type config struct {
 	name         string
 	timeout      *time.Duration
 	deadline     time.Time // fixed
-	movable      bool
 	movableAt    time.Time
+	limit        int
+	onError      func(error)
+	signals      *signalsOption
+	movable      bool
 	moveOn       bool
 	shield       bool
-	limit        int
 	isSupervised bool
-	onError      func(error)
 	asErrors     bool
-	signals      *signalsOption
 }
 
 func (c *config) apply(opts []Option) {

@@ -31,6 +31,7 @@ type Scope struct {
 	// Set by enter before anybody can know them, and then only read.
 	id      uint64
 	depth   int     // names in the path
+	shown   string  // the path; "" for a long one
 	head    *Scope  // where the shown beginning of a long path ends
 	fn      uintptr // the body, for its name
 	opened  time.Time
@@ -51,6 +52,7 @@ type Scope struct {
 	due     *CanceledError     // the cause of the fixed deadline, or nil
 	ends    time.Time          // the earliest fixed deadline that applies inside
 	watch   *watch             // for testkit; see there
+	tie     *tie               // of a root, to the list of them
 
 	hidden  atomic.Bool                   // shielded, as of now
 	foreign atomic.Pointer[CanceledError] // see foreignCause
@@ -63,14 +65,14 @@ type Scope struct {
 	taken      bool // Run was called
 	phase      phase
 	unshielded bool
-	before     *CanceledError // a cancellation that came before Run
 	called     bool           // this scope itself was cancelled
 	raise      bool           // and that with Raise
 	settled    bool           // cause is final; until then see causeLocked
+	caught     bool           //
+	ended      bool           // the body or a begun task was ended by the cancellation
+	before     *CanceledError // a cancellation that came before Run
 	effect     *effect        // of the cancellation, if traced
 	cause      *CanceledError
-	caught     bool
-	ended      bool // the body or a begun task was ended by the cancellation
 	failed     failures
 	unread     *unread // failures that nobody was told of, or nil
 
@@ -83,6 +85,7 @@ type Scope struct {
 	running int         // tasks that hold one of Limit's turns
 	turns   park.Line   // tasks, and who spawns them, that wait for one
 	exit    park.Line   // the body, waiting to leave
+	ticket  park.Ticket // with which it does
 	bodyEnd *park.Latch // closed when the body has returned; made when asked for
 
 	hooks    int // timers and context callbacks that may still come
@@ -267,6 +270,7 @@ func (s *Scope) settle(ctx context.Context) {
 		if s.depth <= pathHead {
 			s.head = s
 		}
+		s.show()
 		if attach(up, s) {
 			return
 		}
@@ -279,6 +283,7 @@ func (s *Scope) settle(ctx context.Context) {
 	}
 	s.head = s
 	s.makeTop(lent)
+	s.show()
 	roots.add(s)
 }
 

@@ -141,24 +141,71 @@ func (a *album) taskEnd() { a.open[len(a.open)-1].inTask = false }
 var roots registry
 
 type registry struct {
-	mu   sync.Mutex // guards open
-	open map[uint64]weak.Pointer[Scope]
+	mu     sync.Mutex // guards the rest, what a tie leads to, and the links of the entries
+	open   *entry
+	spares *entry
+	spare  int // how many those are
 }
 
+// A tie leads to an open root scope, and is held by that alone. To make a weak
+// pointer takes longer than to open a scope, so a tie and its entry are used
+// again; while they are spare, the entry holds the tie.
+type tie struct {
+	scope *Scope
+	entry *entry
+}
+
+// entry is where the registry lists a tie.
+type entry struct {
+	to         weak.Pointer[tie]
+	held       *tie
+	next, prev *entry
+}
+
+// maxSpare is how many ties are kept for the next root scope.
+const maxSpare = 64
+
 func (r *registry) add(s *Scope) {
-	w := weak.Make(s)
 	r.mu.Lock()
-	if r.open == nil {
-		r.open = make(map[uint64]weak.Pointer[Scope])
+	defer r.mu.Unlock()
+	e := r.spares
+	if e != nil {
+		r.spares, r.spare = e.next, r.spare-1
+		s.tie, e.held = e.held, nil
+	} else {
+		e = new(entry)
+		s.tie = &tie{entry: e}
+		e.to = weak.Make(s.tie)
 	}
-	r.open[s.id] = w
-	r.mu.Unlock()
+	s.tie.scope = s
+	if e.next = r.open; e.next != nil {
+		e.next.prev = e
+	}
+	r.open = e
 }
 
 func (r *registry) remove(s *Scope) {
 	r.mu.Lock()
-	delete(r.open, s.id)
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	t := s.tie
+	if t == nil { // a guest run that was lost, and has ended all the same
+		return
+	}
+	e := t.entry
+	if e.prev != nil {
+		e.prev.next = e.next
+	} else {
+		r.open = e.next
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	}
+	e.next, e.prev = nil, nil
+	t.scope, s.tie = nil, nil
+	if r.spare < maxSpare {
+		e.held, e.next = t, r.spares
+		r.spares, r.spare = e, r.spare+1
+	}
 }
 
 // all returns the open root scopes, oldest first, unless it cannot have lock.
@@ -166,9 +213,9 @@ func (r *registry) all(lock park.Look) (list []*Scope, ok bool) {
 	if !lock(&r.mu) {
 		return nil, false
 	}
-	for _, w := range r.open {
-		if s := w.Value(); s != nil {
-			list = append(list, s)
+	for e := r.open; e != nil; e = e.next {
+		if t := e.to.Value(); t != nil {
+			list = append(list, t.scope)
 		}
 	}
 	r.mu.Unlock()

@@ -49,12 +49,13 @@ type Executor struct {
 	goroutines conc.WaitGroup
 
 	mu      sync.Mutex     // guards the rest
-	waiting ring.Ring[Job] // in the order they came
-	coming  int            // goroutines that were started or woken and have not taken a job; positive while jobs wait
-	busy    int            // goroutines that run a job
+	first   Job            // of those that wait: most often there is one, and then it takes no memory
+	waiting ring.Ring[Job] // the others, in the order they came
+	coming  int32          // goroutines that were started or woken and have not taken a job; positive while jobs wait
+	busy    int32          // goroutines that run a job
 	idle    *worker        // a stack of goroutines at rest
-	resting int            // its length
-	seen    int            // jobs so far
+	resting int32          // its length
+	seen    uint32         // jobs so far, as long as they are few
 	ending  bool
 	closed  bool
 	quiet   chan struct{} // closed when none is coming; made by Close if it has to wait for that
@@ -72,8 +73,14 @@ type worker struct {
 // blocks.
 func (e *Executor) Go(j Job) {
 	e.mu.Lock()
-	e.seen++
-	e.waiting.Push(j)
+	if e.seen < restAfter {
+		e.seen++
+	}
+	if e.first == nil && e.waiting.Len() == 0 {
+		e.first = j
+	} else {
+		e.waiting.Push(j)
+	}
 	call, w := e.callLocked()
 	e.mu.Unlock()
 	if call {
@@ -84,7 +91,7 @@ func (e *Executor) Go(j Job) {
 // callLocked decides whether a goroutine has to come for the jobs that wait,
 // and which: one at rest, or nil for a new one.
 func (e *Executor) callLocked() (call bool, w *worker) {
-	if e.waiting.Len() == 0 || e.coming > 0 {
+	if e.coming > 0 || e.first == nil && e.waiting.Len() == 0 {
 		return false, nil
 	}
 	e.coming++
@@ -153,9 +160,8 @@ func (e *Executor) next(w **worker, ran bool) (j Job, rest bool) {
 			e.quiet = nil
 		}
 	}
-	if e.waiting.Len() > 0 {
+	if j = e.takeLocked(); j != nil {
 		e.busy++
-		j = e.waiting.Pop()
 		call, next := e.callLocked()
 		e.mu.Unlock()
 		if call {
@@ -173,6 +179,17 @@ func (e *Executor) next(w **worker, ran bool) (j Job, rest bool) {
 	(*w).next, e.idle = e.idle, *w
 	e.resting++
 	return nil, true
+}
+
+// takeLocked takes the job that has waited longest, or nil.
+func (e *Executor) takeLocked() (j Job) {
+	switch {
+	case e.first != nil:
+		j, e.first = e.first, nil
+	case e.waiting.Len() > 0:
+		j = e.waiting.Pop()
+	}
+	return j
 }
 
 // Ending says that no job will come from outside any more, only from jobs: the
