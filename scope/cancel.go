@@ -155,25 +155,69 @@ func (s *Scope) spread(why otelx.Release) {
 		x := work[len(work)-1]
 		work = work[:len(work)-1]
 		strands = append(strands[:0], x.place.Strand)
-		late = late[:0]
 		x.lockReached()
-		for c := x.tasks; c != nil; c = c.next {
-			strands = append(strands, &c.strand)
-			if own := c.own.Load(); own != nil && own.Err() == nil && x.std.Err() != nil {
-				late = append(late, own.Context.Done())
-			}
-			work = c.innerScopes(work)
-		}
 		work = visible(x.inner, work)
 		refused := x.takeTurnsLocked()
-		x.mu.Unlock()
-		for _, done := range late {
-			<-done
-		}
-		for _, strand := range strands {
-			strand.Poke(why)
+		at := round{next: x.tasks, beside: x.rounds}
+		x.rounds = &at
+		for more := true; more; {
+			late = late[:0]
+			n := 0
+			for ; at.next != nil && n < stretch; n++ {
+				c := at.next
+				at.next = c.next
+				strands = append(strands, &c.strand)
+				if own := c.own.Load(); own != nil && own.Err() == nil && x.std.Err() != nil {
+					late = append(late, own.Context.Done())
+				}
+				work = c.innerScopes(work)
+			}
+			more = at.next != nil
+			if !more {
+				x.endRoundLocked(&at)
+			}
+			x.mu.Unlock()
+			for _, done := range late {
+				<-done
+			}
+			for _, strand := range strands {
+				strand.Poke(why)
+			}
+			strands = strands[:0]
+			if more {
+				x.mu.Lock()
+			}
 		}
 		x.refuse(refused)
+	}
+}
+
+// stretch is how many tasks spread looks at under one lock: whom it has woken
+// needs that lock to end.
+const stretch = 64
+
+// A round is where spread has come to in a scope's tasks, while it has let go of
+// the lock.
+type round struct {
+	next   *Child
+	beside *round // of another spread, at the same time
+}
+
+// passLocked moves the rounds on that have come to c, which ends.
+func (s *Scope) passLocked(c *Child) {
+	for w := s.rounds; w != nil; w = w.beside {
+		if w.next == c {
+			w.next = c.next
+		}
+	}
+}
+
+func (s *Scope) endRoundLocked(at *round) {
+	for w := &s.rounds; ; w = &(*w).beside {
+		if *w == at {
+			*w = at.beside
+			return
+		}
 	}
 }
 

@@ -416,11 +416,13 @@ func (c *Child) release(e *ending) (body *park.Ticket) {
 	if own := c.own.Load(); own != nil { // none is made any more: see gone
 		own.end(s)
 	}
-	canceled := e.begun && (e.state == Canceled && c.endedByScope(e.err) || e.beside != nil && c.endedByScope(e.beside))
 	c.rare = nil
 	s.mu.Lock()
-	if canceled && !s.settled {
-		s.ended = true
+	if e.begun && (e.state == Canceled || e.beside != nil) && !s.ended && !s.settled {
+		s.mu.Unlock()
+		canceled := e.state == Canceled && c.endedByScope(e.err) || e.beside != nil && c.endedByScope(e.beside)
+		s.mu.Lock()
+		s.ended = s.ended || canceled && !s.settled
 	}
 	if c.reached {
 		s.effectLocked().add(1, time.Now())

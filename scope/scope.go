@@ -77,6 +77,7 @@ type Scope struct {
 	unread     *unread // failures that nobody was told of, or nil
 
 	tasks   *Child      // every task that has not ended, newest first
+	rounds  *round      // of spread, through those
 	inner   *Scope      // scopes opened in the body, newest first
 	next    *Scope      // in such a list
 	prev    *Scope      //

@@ -169,6 +169,9 @@ func (s *Scope) linkLocked(c *Child) {
 // unlinkLocked takes the task out of the tree, and returns the body to wake if
 // that waits for nothing else.
 func (s *Scope) unlinkLocked(c *Child) (body *park.Ticket) {
+	if s.rounds != nil {
+		s.passLocked(c)
+	}
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
