@@ -93,7 +93,7 @@ var bugs = []bug{
 	},
 	{
 		"inner scope catches what its outer was cancelled for", "scope/leave.go",
-		"	s.caught = cause != nil && ended && s.called && !outer\n", "	s.caught = cause != nil && ended && s.called\n",
+		"		s.caught = s.called && !outer\n", "		s.caught = s.called\n",
 		"scope", "TestSchedulesOfNestedCancels",
 	},
 	{
