@@ -123,6 +123,7 @@ func TestDetachOutlivesTheExecutor(t *testing.T) {
 // Jobs that block hold up no others: each of these waits for the one that comes
 // after it, and all of them are brought before the first has run.
 func TestBlockedJobsHoldUpNone(t *testing.T) {
+	testkit.Guard(t)
 	synctest.Test(t, func(t *testing.T) {
 		var e executor.Executor
 		const n = 100
@@ -144,6 +145,7 @@ func TestBlockedJobsHoldUpNone(t *testing.T) {
 
 // No job is lost between those who bring, those who take and those who rest.
 func TestManyBringers(t *testing.T) {
+	testkit.Guard(t)
 	var e executor.Executor
 	var ran atomic.Int64
 	var bringers sync.WaitGroup
