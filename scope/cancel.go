@@ -40,13 +40,17 @@ func (s *Scope) Cancel(cause error, opts ...CancelOption) {
 	e, raise, by := explicit(cause, opts)
 	s.mu.Lock()
 	e.Scope = s.nameNow()
-	if s.phase != made {
+	begun := s.phase != made
+	if begun {
 		e.Scope = s.path()
 		if !e.Span.IsValid() {
 			e.Span = s.place.Span.Context()
 		}
 	}
 	s.mu.Unlock()
+	if begun {
+		awaitDue(s.place.Ctx, s.timed) // a deadline that is reached was first (R12, R13)
+	}
 	s.cancel(e, raise, by)
 }
 
@@ -252,9 +256,14 @@ func (s *Scope) CancelCalled() bool {
 	if s.called || s.phase == made || s.settled {
 		return s.called
 	}
-	now := time.Now()
-	return s.due != nil && sameError(context.Cause(s.std), s.due) ||
-		s.std.Err() == nil && (reached(s.deadline, now) || s.movable && reached(s.movableAt, now))
+	return s.due != nil && sameError(context.Cause(s.std), s.due) || s.reachedLocked(time.Now())
+}
+
+// reachedLocked reports whether a deadline of the scope's own is reached: also
+// when one around it was reached in the same instant, or something else
+// cancelled it before, as after a late Cancel.
+func (s *Scope) reachedLocked(now time.Time) bool {
+	return reached(s.deadline, now) || s.movable && reached(s.movableAt, now)
 }
 
 // CancelCaught reports, after Run, whether the scope caught a cancellation of

@@ -264,6 +264,53 @@ func TestJoinedCancellationIsCaught(t *testing.T) {
 	})
 }
 
+// R12, R13: a deadline that is reached comes before a Cancel at the same instant,
+// whether its timer has run or not.
+func TestCancelComesAfterReachedDeadline(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for name, opt := range map[string]scope.Option{
+			"fixed":   scope.Timeout(time.Second),
+			"movable": scope.MovableDeadline(time.Now().Add(time.Second)),
+		} {
+			s := scope.New(opt, scope.MoveOn())
+			err := s.Run(bg, func(ctx context.Context) error {
+				time.Sleep(time.Second)
+				s.Cancel(errWhy, scope.Raise())
+				return forever(ctx)
+			})
+			require.NoError(t, err, name)
+			require.Equal(t, scope.KindDeadline, s.Cause().(*scope.CanceledError).Kind, name)
+		}
+	})
+}
+
+// R13: a deadline that is reached counts as a cancellation of the scope itself,
+// also where one around it is reached in the same instant and catches.
+func TestDeadlineOfBothInOneInstant(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var inner *scope.Scope
+		err := scope.FailAfter(bg, time.Second, func(ctx context.Context) error {
+			_, err := scope.MoveOnAfter(ctx, time.Second, func(ctx context.Context) error {
+				inner = scope.From(ctx)
+				return forever(ctx)
+			})
+			return err
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.True(t, inner.CancelCalled())
+		require.False(t, inner.CancelCaught())
+	})
+}
+
+// R19: after the end of a scope nothing about it can be moved, whatever it was.
+func TestNothingMovesAfterTheEnd(t *testing.T) {
+	s := scope.New()
+	require.ErrorIs(t, s.SetDeadline(time.Now()), scope.ErrNotMovable)
+	require.NoError(t, s.Run(bg, func(context.Context) error { return nil }))
+	require.ErrorIs(t, s.SetDeadline(time.Now()), scope.ErrClosed)
+	require.ErrorIs(t, s.Unshield(), scope.ErrClosed)
+}
+
 // R16: a join of failures keeps its identity.
 func TestJoinKeepsIdentity(t *testing.T) {
 	testkit.Guard(t)

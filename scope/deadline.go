@@ -17,10 +17,10 @@ func (s *Scope) SetDeadline(t time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.movable:
-		return ErrNotMovable
 	case s.phase == closed:
 		return ErrClosed
+	case !s.movable:
+		return ErrNotMovable
 	}
 	s.movableAt = t
 	if s.phase != made {

@@ -71,9 +71,11 @@ func (s *Scope) joinLocked() {
 		s.awaitLocked(func() bool { return s.front == 0 && s.inner == nil })
 	}
 	if s.timed != nil || !s.ends.IsZero() {
+		now := time.Now()
 		s.mu.Unlock()
 		awaitDue(s.place.Ctx, s.timed) // a deadline that is reached counts, timer or not (R13)
 		s.mu.Lock()
+		s.called = s.called || s.reachedLocked(now)
 	}
 	s.cause, s.settled = s.causeLocked(), true
 	s.called = s.called || s.cause != nil && s.cause == s.due
