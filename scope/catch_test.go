@@ -267,21 +267,23 @@ func TestJoinedCancellationIsCaught(t *testing.T) {
 // R12, R13: a deadline that is reached comes before a Cancel at the same instant,
 // whether its timer has run or not.
 func TestCancelComesAfterReachedDeadline(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		for name, opt := range map[string]scope.Option{
-			"fixed":   scope.Timeout(time.Second),
-			"movable": scope.MovableDeadline(time.Now().Add(time.Second)),
-		} {
-			s := scope.New(opt, scope.MoveOn())
-			err := s.Run(bg, func(ctx context.Context) error {
-				time.Sleep(time.Second)
-				s.Cancel(errWhy, scope.Raise())
-				return forever(ctx)
-			})
-			require.NoError(t, err, name)
-			require.Equal(t, scope.KindDeadline, s.Cause().(*scope.CanceledError).Kind, name)
-		}
-	})
+	for range 50 {
+		bubble(t, func(t *testing.T) {
+			for name, opt := range map[string]scope.Option{
+				"fixed":   scope.Timeout(time.Second),
+				"movable": scope.MovableDeadline(time.Now().Add(time.Second)),
+			} {
+				s := scope.New(opt, scope.MoveOn())
+				err := s.Run(bg, func(ctx context.Context) error {
+					time.Sleep(time.Second)
+					s.Cancel(errWhy, scope.Raise())
+					return forever(ctx)
+				})
+				require.NoError(t, err, name)
+				require.Equal(t, scope.KindDeadline, s.Cause().(*scope.CanceledError).Kind, name)
+			}
+		})
+	}
 }
 
 // R13: a deadline that is reached counts as a cancellation of the scope itself,
@@ -300,6 +302,22 @@ func TestDeadlineOfBothInOneInstant(t *testing.T) {
 		require.True(t, inner.CancelCalled())
 		require.False(t, inner.CancelCaught())
 	})
+}
+
+// R13: a Checkpoint notices a deadline from its instant on, whether its timer
+// has run or not.
+func TestCheckpointAtTheDeadline(t *testing.T) {
+	for range 200 {
+		bubble(t, func(t *testing.T) {
+			for _, opt := range []scope.Option{scope.Timeout(time.Second), scope.MovableDeadline(time.Now().Add(2 * time.Second))} {
+				err := scope.Run(bg, func(ctx context.Context) error {
+					time.Sleep(time.Second)
+					return scope.Checkpoint(ctx)
+				}, opt)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			}
+		})
+	}
 }
 
 // R19: after the end of a scope nothing about it can be moved, whatever it was.
