@@ -322,6 +322,7 @@ func TestCheckpointAtTheDeadline(t *testing.T) {
 
 // R19: after the end of a scope nothing about it can be moved, whatever it was.
 func TestNothingMovesAfterTheEnd(t *testing.T) {
+	testkit.Guard(t)
 	s := scope.New()
 	require.ErrorIs(t, s.SetDeadline(time.Now()), scope.ErrNotMovable)
 	require.NoError(t, s.Run(bg, func(context.Context) error { return nil }))
