@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/monitor"
 	"github.com/corral-go/corral/scope"
 	csync "github.com/corral-go/corral/sync"
@@ -70,6 +71,7 @@ func dumped(t *testing.T, name string, d time.Duration, body fn, opts ...scope.O
 }
 
 func TestDumpGolden(t *testing.T) {
+	invariant.Untraced(t)
 	testkit.Guard(t)
 	t.Run("empty", func(t *testing.T) { golden(t, "empty") })
 

@@ -260,7 +260,8 @@ func (l *look) child(c *Child, over *CanceledError, asks bool) {
 	l.TaskEnd()
 }
 
-// causeNow is why the task is cancelled by now, or nil.
+// causeNow is why the task is cancelled by now, or nil. It does not ask the
+// task's ctx, whose values are the task's own until it has begun.
 func (c *Child) causeNow(over *CanceledError, asks bool) *CanceledError {
 	own := c.own.Load()
 	switch {
@@ -268,8 +269,13 @@ func (c *Child) causeNow(over *CanceledError, asks bool) *CanceledError {
 		return own.noted.Load()
 	case !asks:
 		return over
-	case own != nil && own.Err() != nil, over == nil && c.scope.std.Err() != nil:
-		return CauseOf(c.place.Ctx)
+	case own != nil && own.Err() != nil:
+		if e, ok := context.Cause(own.Context).(*CanceledError); ok { //nolint:errorlint // as in causeOfStd
+			return e
+		}
+		return c.scope.causeOfStd() // a foreign one, which came from there
+	case over == nil && c.scope.std.Err() != nil:
+		return c.scope.causeOfStd()
 	}
 	return over
 }

@@ -113,6 +113,11 @@ var planted = map[string]struct {
 		span.SetAttributes(attribute.Int("corral.task.number", 1))
 		span.End()
 	}, `span "task x" has the attribute corral.task.number`},
+	"an attribute of a leaf": {func(ctx context.Context, p *invariant.Provider) {
+		p.BeginOperation(ctx)
+		_, leaf := p.Tracer(otelx.OpsScopeName).Start(ctx, "get jobs", trace.WithAttributes(attribute.String("file.path", "x")))
+		leaf.End()
+	}, `span "get jobs" has the attribute file.path`},
 	"the name of an event": {func(ctx context.Context, p *invariant.Provider) {
 		_, span := p.Tracer(otelx.ScopeName).Start(ctx, "task x")
 		span.AddEvent("exception")
@@ -181,6 +186,11 @@ func TestSoundTraces(t *testing.T) {
 	testkit.Guard(t)
 	c := invariant.New()
 	recorded(t, c, work)
+	recorded(t, c, func(ctx context.Context, p *invariant.Provider) { // a user's own attribute on a task's span
+		_, span := p.Tracer(otelx.ScopeName).Start(ctx, "task file")
+		span.SetAttributes(attribute.String("file.path", "x"))
+		span.End()
+	})
 	require.Empty(t, c.Broken())
 }
 

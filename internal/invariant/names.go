@@ -39,7 +39,8 @@ var Attributes = []string{
 var events = []string{"corral.cancel", "corral.task.exception"}
 
 // foreignNames says what of a span is not from the closed lists. Spans of
-// others may be called as they like.
+// others may be called as they like; and to the span of a task or scope, which
+// user code can reach through its ctx, it may add what is not named as ours is.
 func foreignNames(s sdktrace.ReadOnlySpan, say func(format string, args ...any)) {
 	kinds, ours := Kinds[s.InstrumentationScope().Name]
 	if !ours {
@@ -48,13 +49,15 @@ func foreignNames(s sdktrace.ReadOnlySpan, say func(format string, args ...any))
 	if !slices.Contains(kinds, kindOf(s.Name())) {
 		say("span %q is not of the closed list of %s", s.Name(), s.InstrumentationScope().Name)
 	}
+	leaf := s.InstrumentationScope().Name == otelx.OpsScopeName
+	users := func(name string) bool { return !leaf && !strings.HasPrefix(name, "corral.") }
 	for _, kv := range s.Attributes() {
-		if _, known := slices.BinarySearch(Attributes, string(kv.Key)); !known {
+		if _, known := slices.BinarySearch(Attributes, string(kv.Key)); !known && !users(string(kv.Key)) {
 			say("span %q has the attribute %s, which is not of the closed list", s.Name(), kv.Key)
 		}
 	}
 	for _, e := range s.Events() {
-		if !slices.Contains(events, e.Name) {
+		if !slices.Contains(events, e.Name) && (e.Name == "exception" || !users(e.Name)) {
 			say("span %q has the event %s, which is not of the closed list", s.Name(), e.Name)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/monitor/inspect"
 )
 
@@ -32,6 +33,7 @@ var watched = []inspect.Option{
 // Every answer as it stands, byte by byte, but for the ids, which are numbered as
 // they come. The schema is held to these files in examples/browser.
 func TestAnswersGolden(t *testing.T) {
+	invariant.Untraced(t)
 	looked(t, 9300*time.Millisecond, busy, func(t *testing.T) {
 		h := inspect.Handler(watched...)
 		handler := golden(t, h, "tree", "tree.json")

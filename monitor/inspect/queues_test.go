@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
+	"github.com/corral-go/corral/internal/invariant"
 	"github.com/corral-go/corral/monitor/inspect"
 	"github.com/corral-go/corral/otelx"
 	"github.com/corral-go/corral/scope"
@@ -18,6 +19,7 @@ import (
 // for, each once however many wait, and, where there are metrics, those that
 // these know.
 func TestQueuesThatAreFound(t *testing.T) {
+	invariant.Untraced(t)
 	idle := csync.NewQueue[int](0, csync.Name("idle"))
 	looked(t, 2*time.Second, func(ctx context.Context) error {
 		full := csync.NewQueue[int](1, csync.Name("full"))
