@@ -16,6 +16,7 @@ import (
 
 func init() {
 	park.CauseOf = func(ctx context.Context) error { return CauseOf(ctx) }
+	park.AwaitDue = func(ctx context.Context, p *park.Place) { awaitDue(ctx, scopeOf(p).timed) }
 	park.Describe = func(p *park.Place) (scope, task string) {
 		if t := taskOf(p); t != nil {
 			task = t.Name()

@@ -25,7 +25,7 @@ func (s *Scope) waitTurn(ctx context.Context, at *park.Place, c *Child) {
 		s.mu.Unlock()
 		return
 	}
-	err := park.Check(ctx)
+	err := park.CheckNow(ctx)
 	if err != nil {
 		s.mu.Unlock()
 	} else {

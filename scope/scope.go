@@ -321,6 +321,7 @@ func (s *Scope) begin(base context.Context, shielded bool) {
 	}
 	s.std, s.stop = context.WithCancelCause(base)
 	s.ends, _ = base.Deadline()
+	s.place.Timed = s.movable || !s.ends.IsZero() || s.up != nil && scopeOf(s.up).place.Timed
 	s.phase = open
 	if s.before != nil {
 		s.stop(s.before)

@@ -46,7 +46,7 @@ func spawn(ctx context.Context, c *Child, job capture.Job, fn uintptr, opts []Ta
 		c.refused(err)
 		return
 	}
-	c.place.Tracer, c.place.Meter = s.place.Tracer, s.place.Meter
+	c.place.Tracer, c.place.Meter, c.place.Timed = s.place.Tracer, s.place.Meter, s.place.Timed || c.rare != nil && c.rare.timed
 	if c.place.Tracer != nil || c.place.Meter != nil {
 		c.note(at, spawner)
 	}

@@ -21,11 +21,6 @@ func Checkpoint(ctx context.Context) error {
 	}
 	park.Pass()
 	park.Yield()
-	var timed *Scope
-	if s := From(ctx); s != nil {
-		timed = s.timed
-	}
-	awaitDue(ctx, timed) // a deadline that is reached counts, timer or not (R13)
 	return park.Check(ctx)
 }
 

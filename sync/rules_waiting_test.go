@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,6 +64,31 @@ func TestCancelledBefore(t *testing.T) {
 			require.NoError(t, next.Wait(ctx))
 		}
 	})
+}
+
+// R2, R13: a deadline counts from its instant on, whether or not its timer has
+// run: a call that begins then fails, and nothing has happened.
+func TestCancelledByTheClock(t *testing.T) {
+	deadlines := map[string]func() scope.Option{
+		"fixed":   func() scope.Option { return scope.Timeout(time.Second) },
+		"movable": func() scope.Option { return scope.MovableDeadline(time.Now().Add(time.Second)) },
+	}
+	for name, deadline := range deadlines {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, ctx context.Context, s subject) {
+				if s.stays {
+					s.serve() // it could succeed
+				}
+				for range 20 {
+					err := scope.Run(ctx, func(ctx context.Context) error {
+						time.Sleep(time.Second)
+						return s.wait(ctx, func() { t.Error("it has happened") })
+					}, deadline())
+					require.ErrorIs(t, err, context.DeadlineExceeded)
+				}
+			})
+		})
+	}
 }
 
 // R5: a waiter that is cancelled, by whatever reaches it, returns the cause, got

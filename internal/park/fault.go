@@ -31,8 +31,10 @@ func SetFault(f func(context.Context, Step) error) {
 
 // Enter is how a wait begins whose caller can be given an error: with [Check],
 // and with the point where a test may have it fail.
-func Enter(ctx context.Context) error {
-	err := Check(ctx)
+func Enter(ctx context.Context) error { return enterAt(ctx, PlaceOf(ctx)) }
+
+func enterAt(ctx context.Context, p *Place) error {
+	err := checkAt(ctx, p)
 	if fault.Load() == nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (op *Op) BeginUntold(ctx context.Context) error {
 }
 
 func (op *Op) enter(ctx context.Context) error {
-	if err := Enter(ctx); err != nil {
+	if err := enterAt(ctx, op.place); err != nil {
 		return err
 	}
 	op.place.mustBeHome()
@@ -54,11 +54,11 @@ func (op *Op) enter(ctx context.Context) error {
 }
 
 // Quick is for what can be done at once in most cases: ok means that ctx is not
-// cancelled and nothing is recorded of it, so that an operation that succeeds
+// cancelled, has no deadline, and nothing is recorded of it, so that an operation that succeeds
 // without waiting need not begin. It also returns where ctx is.
 func Quick(ctx context.Context) (p *Place, ok bool) {
 	p = PlaceOf(ctx)
-	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && ctx.Err() == nil && fault.Load() == nil
+	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && !p.Timed && ctx.Err() == nil && fault.Load() == nil
 }
 
 // Silent is [Quick] for what is measured as well, and is refused away from home:

@@ -18,6 +18,7 @@ type Place struct {
 	Meter  *otelx.Meter    // nil: neither metrics nor log events are
 	Span   *otelx.Span     // of this place, or nil
 	Owner  any             // the *scope.Scope or *scope.Child
+	Timed  bool            // a scope's or task's deadline applies, or may come to: see Check
 }
 
 // Key is the key under which a context of ours answers with its *[Place]. A

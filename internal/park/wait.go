@@ -18,9 +18,24 @@ var (
 	Explain func(err error) *otelx.Cause
 )
 
+// AwaitDue makes sure that every deadline of ctx, which is at p, that is reached
+// has taken effect. Scope sets it, as it does CauseOf.
+var AwaitDue func(ctx context.Context, p *Place)
+
 // Check is the first thing every blocking call does: it returns the
-// cancellation of ctx, or nil (R1, R2).
-func Check(ctx context.Context) error {
+// cancellation of ctx, or nil (R1, R2). A deadline counts from its instant on,
+// whether or not its timer has run (R13). No lock may be held.
+func Check(ctx context.Context) error { return checkAt(ctx, PlaceOf(ctx)) }
+
+func checkAt(ctx context.Context, p *Place) error {
+	if p != nil && p.Timed && ctx.Err() == nil {
+		AwaitDue(ctx, p)
+	}
+	return CheckNow(ctx)
+}
+
+// CheckNow is [Check] under a lock: it does not look at the clock.
+func CheckNow(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
@@ -93,10 +108,10 @@ var errTimedOut = errors.New("park: timed out")
 
 // Sleep parks the caller for d, which is positive, or until ctx is cancelled.
 func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
-	if err := Enter(ctx); err != nil {
+	p := PlaceOf(ctx)
+	if err := enterAt(ctx, p); err != nil {
 		return err
 	}
-	p := PlaceOf(ctx)
 	p.mustBeHome()
 	s, w := strandOf(p)
 	start := time.Now()
