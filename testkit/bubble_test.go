@@ -141,6 +141,19 @@ var planted = map[string]plantedTest{
 			return nil
 		})
 	}, []string{"did not return; it is blocked in", "bubble_test.go", "chan receive"}},
+	"checkpoint hangs": {func(t *testing.T) {
+		testkit.Checkpoints(t, func(ctx context.Context) error {
+			f := task.NewFuture[int](ctx, task.Name("answer"))
+			scope.Go(ctx, func(ctx context.Context) error {
+				if err := scope.Sleep(ctx, time.Second); err != nil {
+					return nil // and nobody sets the future
+				}
+				return f.SetResult(1)
+			})
+			_, err := f.Wait(context.WithoutCancel(ctx))
+			return err
+		})
+	}, []string{"testkit: deadlock", "when cancelled in the wait at", "bubble_test.go"}},
 	"busy": {func(t *testing.T) {
 		testkit.Checkpoints(t, func(ctx context.Context) error {
 			q := csync.NewQueue[int](0)
@@ -197,7 +210,8 @@ func TestPlanted(t *testing.T) {
 	p.run(t)
 }
 
-// Each planted test fails, and says what is needed to find the defect.
+// Each planted test fails, says what is needed to find the defect, and under
+// -race is itself without one.
 func TestPlantedIsFound(t *testing.T) {
 	testkit.Guard(t)
 	if os.Getenv(plantedName) != "" {
@@ -210,6 +224,7 @@ func TestPlantedIsFound(t *testing.T) {
 				require.Contains(t, text, w)
 			}
 			require.Contains(t, text, "FAIL")
+			require.NotContains(t, text, "DATA RACE")
 		})
 	}
 }

@@ -90,7 +90,7 @@ func checkEntry(t *testing.T, n int, fn func(ctx context.Context) error) {
 		c.s = scope.From(ctx)
 		c.judge(inner, fn(ctx))
 		return nil
-	}, func() string { return "when cancelled in the wait at " + c.at })
+	}, c.which)
 }
 
 // An entryCheck cancels its scope when the n-th wait inside begins.
@@ -126,6 +126,14 @@ func (c *entryCheck) act(ctx context.Context, _ int, now point) error {
 	c.sheltered = c.sheltered || err == nil
 	c.mu.Unlock()
 	return err
+}
+
+// which says where it has cancelled; a report of a deadlock asks on a goroutine
+// of its own.
+func (c *entryCheck) which() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return "when cancelled in the wait at " + c.at
 }
 
 // judge looks at how the function ended.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -98,16 +99,17 @@ func faultsAt(s park.Step) []faultKind {
 // inject runs body with the fault at point n.
 func (k faultKind) inject(t *testing.T, name string, n int, body func(t *testing.T, ctx context.Context) error) {
 	t.Helper()
-	at := ""
+	var at atomic.Value // a report of a deadlock reads it on another goroutine
+	at.Store("")
 	p := &probe{act: func(ctx context.Context, i int, _ point) error {
 		if i != n {
 			return nil
 		}
-		at = siteNow()
+		at.Store(siteNow())
 		return k.do(ctx)
 	}}
 	underProbe(t, p, body, func() string {
-		return fmt.Sprintf("with the fault %s, in the wait at %s%s", name, at, repeatText("CORRAL_FAULT", name))
+		return fmt.Sprintf("with the fault %s, in the wait at %s%s", name, at.Load(), repeatText("CORRAL_FAULT", name))
 	})
 }
 

@@ -281,8 +281,10 @@ func init() {
 		testkit.Bubble(t, func(_ context.Context, _ *testkit.Recorder) {
 			began := make(chan struct{})
 			_, _, quit := startGuest(t, bg, false, func(ctx context.Context) error {
-				scope.Go(ctx, func(ctx context.Context) error { return scope.Sleep(ctx, time.Second) }, scope.Name("sleeper"))
-				close(began)
+				scope.Go(ctx, func(ctx context.Context) error {
+					close(began)
+					return scope.Sleep(ctx, time.Second)
+				}, scope.Name("sleeper"))
 				return nil
 			})
 			<-began
