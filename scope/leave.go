@@ -279,6 +279,15 @@ func (s *Scope) outcome(err error, raised *PanicError) otelx.Outcome {
 	return o
 }
 
+func init() {
+	capture.StackOf = func(value any) []byte {
+		if p, ok := value.(*PanicError); ok && p != nil {
+			return p.Stack
+		}
+		return nil
+	}
+}
+
 // panicError makes a PanicError of a panic, or passes on the one that an inner
 // Run has raised again: the stack of the first site is the one that tells.
 func panicError(p *capture.Panic, task string) *PanicError {

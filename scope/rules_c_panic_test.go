@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/corral-go/corral/internal/capture"
 	"github.com/corral-go/corral/scope"
 	"github.com/corral-go/corral/testkit"
 )
@@ -499,5 +500,18 @@ func TestR35_ManyGoexits(t *testing.T) {
 		})))
 		require.EqualValues(t, 100, exits.Load())
 		require.Equal(t, 100, ran)
+	})
+}
+
+// R34, R26: a panic goes through many scopes with the stack of its site, which is
+// taken once.
+func TestR34_StackIsTakenOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		inner := capture.Call(bg, capture.Func(func(ctx context.Context) error { return scope.Run(ctx, tkBoom) })).Panic
+		outer := capture.Call(bg, capture.Func(func(context.Context) error { panic(inner.Value) })).Panic
+		require.Same(t, inner.Value, outer.Value)
+		require.Contains(t, string(inner.Stack), "tkPanicSite")
+		require.Same(t, &inner.Stack[0], &outer.Stack[0])
+		require.Same(t, &inner.Stack[0], &inner.Value.(*scope.PanicError).Stack[0]) //nolint:errorlint // that value itself
 	})
 }

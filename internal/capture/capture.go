@@ -31,8 +31,14 @@ type Outcome struct {
 // Panic is a recovered panic.
 type Panic struct {
 	Value any
-	Stack []byte // of the panic site
+	Stack []byte // of the panic site; of the first one, if it was raised again
 }
+
+// StackOf returns the stack that goes with the value of a panic that was
+// recovered before and raised again, or nil. Package scope, whose scopes do that,
+// sets it when it is initialised: each of many around each other would otherwise
+// walk the whole stack once more.
+var StackOf = func(value any) []byte { return nil }
 
 // A Sink is told how a job ended.
 type Sink interface {
@@ -59,7 +65,11 @@ func Do(ctx context.Context, job Job, sink Sink) {
 func Call(ctx context.Context, job Job) (out Outcome) {
 	defer func() {
 		if v := recover(); v != nil {
-			out = Outcome{Panic: &Panic{Value: v, Stack: debug.Stack()}}
+			stack := StackOf(v)
+			if stack == nil {
+				stack = debug.Stack()
+			}
+			out = Outcome{Panic: &Panic{Value: v, Stack: stack}}
 		}
 	}()
 	return Outcome{Err: job.Run(ctx)}
