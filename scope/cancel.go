@@ -111,38 +111,36 @@ func (s *Scope) cancel(e *CanceledError, raise bool, by *park.Strand) {
 		return
 	}
 	first := !s.settled && s.std.Err() == nil
-	why := otelx.Release{}
 	if first {
 		s.raise = raise
 		if s.place.Tracer != nil {
-			why = by.Release()
-			did := s.effectLocked()
-			did.mine, did.why = e, why
+			e.why = by.Release()
+			s.effectLocked().mine = e
 		}
 	}
 	s.mu.Unlock()
 	if first {
 		s.stop(e) // the standard library decides who is first
 		s.note()
-		s.spread(why)
+		s.spread(e.why)
 	}
 }
 
 // spreadHook is spread for a timer or context that has fired: it may come
 // before whoever has cancelled the scope, or one around it, has got so far.
 func (s *Scope) spreadHook() {
-	var why otelx.Release
-	for x := s; x != nil && why == (otelx.Release{}); x = x.parent() {
-		x.mu.Lock()
-		if x.effect != nil {
-			why = x.effect.why
-		}
-		x.mu.Unlock()
-		if x.hidden.Load() {
-			break
-		}
+	if s.told.Load() {
+		return
 	}
-	s.spread(why)
+	s.spread(whyOf(s.std))
+}
+
+// whyOf returns what led to the cancellation of ctx, as far as is known.
+func whyOf(ctx context.Context) otelx.Release {
+	if e, ok := context.Cause(ctx).(*CanceledError); ok { //nolint:errorlint // as in causeOfStd
+		return e.why
+	}
+	return otelx.Release{}
 }
 
 // spread wakes whatever waits inside the scope, after its ctx was cancelled;
@@ -153,14 +151,22 @@ func (s *Scope) spreadHook() {
 // has reached every context below. Whoever waits under one of those could not be
 // told from somebody behind a shield, so spread lets it come first
 // (TestSpreadWaitsForContexts).
+//
+// Many may do that in one tree, in the same moment or one after the other: what
+// one has been through to its end the others leave out, so that they come to a
+// linear time, all together (R26).
 func (s *Scope) spread(why otelx.Release) {
+	var told []*Scope
 	var strands []*park.Strand
 	var late []<-chan struct{}
 	for work := []*Scope{s}; len(work) > 0; {
 		x := work[len(work)-1]
 		work = work[:len(work)-1]
+		if !x.lockReached() {
+			continue
+		}
+		told = append(told, x)
 		strands = append(strands[:0], x.place.Strand)
-		x.lockReached()
 		work = visible(x.inner, work)
 		refused := x.takeTurnsLocked()
 		at := round{next: x.tasks, beside: x.rounds}
@@ -195,6 +201,9 @@ func (s *Scope) spread(why otelx.Release) {
 		}
 		x.refuse(refused)
 	}
+	for _, x := range told {
+		x.told.Store(true)
+	}
 }
 
 // stretch is how many tasks spread looks at under one lock: whom it has woken
@@ -227,15 +236,29 @@ func (s *Scope) endRoundLocked(at *round) {
 }
 
 // lockReached takes the scope's lock once the cancellation of what is around it
-// has reached it, if it has no hook of its own that will come.
-func (s *Scope) lockReached() {
+// has reached it. It reports false, and does not, where nobody is to be told: all
+// inside were; or the scope is only being entered; or it was opened with a ctx
+// that the cancellation has not come through, and may never, and then it has a
+// hook of its own.
+func (s *Scope) lockReached() bool {
+	if s.told.Load() {
+		return false
+	}
 	s.mu.Lock()
-	if s.phase == made || !s.follows || s.std.Err() != nil {
-		return
+	switch {
+	case s.phase == made:
+		s.mu.Unlock()
+		return false
+	case s.std.Err() != nil:
+		return true
 	}
 	s.mu.Unlock()
+	if !s.follows {
+		return false
+	}
 	<-s.std.Done()
 	s.mu.Lock()
+	return true
 }
 
 // visible appends the scopes of a list that outside cancellation reaches.

@@ -219,7 +219,7 @@ func (c *Child) heard(op *park.Op) error {
 func (c *Child) contains(p *park.Place) bool {
 	for p != nil {
 		t := taskOf(p)
-		if t == c || t == nil {
+		if t == nil || t == c || t.scope.depth < c.scope.depth { // further out than the task itself
 			return t == c
 		}
 		p = t.scope.up
@@ -274,14 +274,14 @@ func (c *Child) cancel(e *CanceledError, raise bool, by *park.Strand) bool {
 	}
 	what, _, under := c.strand.Waiting()
 	live := under != nil && under.Err() == nil
+	e.why = by.Release()
 	own.cancel(e)
 	own.note()
 	c.mu.Unlock()
 
-	why := by.Release()
-	c.strand.Poke(why)
+	c.strand.Poke(e.why)
 	for _, s := range c.innerScopes(nil) {
-		s.spread(why)
+		s.spread(e.why)
 	}
 	if f, ok := what.(interface{ CancelAwaited(error) }); ok && live && under.Err() != nil {
 		f.CancelAwaited(e)

@@ -22,7 +22,11 @@ func (s *Scope) SetDeadline(t time.Time) error {
 	case !s.movable:
 		return ErrNotMovable
 	}
+	sooner := !t.IsZero() && (s.movableAt.IsZero() || t.Before(s.movableAt))
 	s.movableAt = t
+	if sooner {
+		s.nearerLocked()
+	}
 	if s.phase != made {
 		s.armLocked()
 	}
@@ -66,15 +70,24 @@ func (s *Scope) stopTimerLocked() {
 	s.timer = nil
 }
 
-// fireDue cancels the scope if its movable deadline is reached.
+// fireDue cancels the scope if its movable deadline is reached. When it returns
+// that has reached every context inside, also if somebody else was first: asking
+// for the cause waits for who is about it.
 func (s *Scope) fireDue(now time.Time) {
 	s.mu.Lock()
 	at := s.movableAt
-	due := s.movable && s.phase != made && !s.settled && reached(at, now) && s.std.Err() == nil
+	due := s.movable && s.phase != made && !s.settled && !s.passed && reached(at, now)
 	s.mu.Unlock()
-	if due {
+	if !due {
+		return
+	}
+	if s.std.Err() == nil {
 		s.cancel(s.deadlineCause(at), false, nil)
 	}
+	_ = context.Cause(s.std)
+	s.mu.Lock()
+	s.passed = true
+	s.mu.Unlock()
 }
 
 func reached(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
@@ -91,13 +104,7 @@ func awaitDue(ctx context.Context, timed *Scope) {
 		return
 	}
 	if timed != nil {
-		now := time.Now()
-		for t := timed; t != nil; t = t.timedUp {
-			t.fireDue(now)
-			if t.hidden.Load() {
-				break
-			}
-		}
+		timed.fireAround(time.Now())
 	}
 	if t, ok := ctx.Deadline(); ok && reached(t, time.Now()) && ctx.Err() == nil {
 		grace := time.NewTimer(awaitGrace)
@@ -220,17 +227,27 @@ func (s *Scope) Unshield() error {
 func (s *Scope) reach() {
 	s.hidden.Store(false)
 	deliver := func() {
-		if s.outer.Err() != nil {
-			s.stop(context.Cause(s.outer))
+		if s.letIn() {
 			s.note()
 			s.spreadHook()
 		}
 	}
 	s.mu.Lock()
+	s.nearerLocked()
 	if !s.settled && s.outer.Done() != nil {
 		s.hookContextLocked(s.outer, deliver)
 	}
 	s.mu.Unlock()
 	awaitDue(s.outer, s.timedUp)
 	deliver()
+}
+
+// letIn cancels a scope whose shield was taken away with what is around it, and
+// reports whether that is cancelled.
+func (s *Scope) letIn() bool {
+	if !s.apart || s.hidden.Load() || s.outer.Err() == nil {
+		return false
+	}
+	s.stop(context.Cause(s.outer))
+	return true
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/corral-go/corral/otelx"
 )
 
 var (
@@ -82,7 +84,8 @@ type CanceledError struct {
 	At     time.Time         // when it began
 	Span   trace.SpanContext // span that was current where the cancellation began
 
-	ctxErr error // for KindContext: what the foreign context's Err returned
+	ctxErr error         // for KindContext: what the foreign context's Err returned
+	why    otelx.Release // what led to it, if traced
 }
 
 // Error says what was cancelled, of what kind, and why.

@@ -128,7 +128,7 @@ func (s *Scope) watchTask(c *Child, own *ownContext) {
 		own.note()
 		c.strand.Poke(otelx.Release{})
 		for _, inner := range c.innerScopes(nil) {
-			inner.spreadHook()
+			inner.spread(whyOf(own))
 		}
 	})
 	own.unwatch = func() {

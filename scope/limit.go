@@ -46,7 +46,7 @@ func (s *Scope) waitTurn(ctx context.Context, at *park.Place, c *Child) {
 func (s *Scope) inside(p *park.Place) bool {
 	for p != nil {
 		t := taskOf(p)
-		if t == nil {
+		if t == nil || t.scope.depth < s.depth { // further out than the scope itself
 			return false
 		}
 		if t.scope == s {

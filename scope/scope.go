@@ -49,12 +49,14 @@ type Scope struct {
 	free    context.CancelFunc // of the fixed deadline, or nil
 	late    bool               // what it was to stand in has ended, or is about to
 	follows bool               // std is cancelled with the ctx around it, and nothing else tells
+	apart   bool               // std is not under the ctx around it; see letIn
 	due     *CanceledError     // the cause of the fixed deadline, or nil
 	ends    time.Time          // the earliest fixed deadline that applies inside
 	watch   *watch             // for testkit; see there
 	tie     *tie               // of a root, to the list of them
 
 	hidden  atomic.Bool                   // shielded, as of now
+	told    atomic.Bool                   // it is cancelled, and spread has been through it
 	foreign atomic.Pointer[CanceledError] // see foreignCause
 	noted   atomic.Pointer[CanceledError] // see note
 
@@ -70,6 +72,7 @@ type Scope struct {
 	settled    bool           // cause is final; until then see causeLocked
 	caught     bool           //
 	ended      bool           // the body or a begun task was ended by the cancellation
+	passed     bool           // a movable deadline was reached, and has taken effect
 	before     *CanceledError // a cancellation that came before Run
 	effect     *effect        // of the cancellation, if traced
 	cause      *CanceledError
@@ -92,6 +95,7 @@ type Scope struct {
 	hooks    int // timers and context callbacks that may still come
 	unhook   []func() bool
 	timer    *time.Timer // of the movable deadline
+	calm     *calm       // see there
 	drain    *drain      // a graceful shutdown, once asked for
 	stopping chan struct{}
 }
@@ -99,7 +103,6 @@ type Scope struct {
 // effect is what a trace tells of the cancellation of a scope.
 type effect struct {
 	mine    *CanceledError // why, if it began here
-	why     otelx.Release  // what led to that
 	done    *CanceledError // of the Background tasks, if there are any
 	reached int            // tasks that have ended after it
 	last    time.Time      // when the last of them has
@@ -312,6 +315,7 @@ func (s *Scope) begin(base context.Context, shielded bool) {
 	if s.timeout != nil {
 		s.deadline = earliest(s.deadline, s.opened.Add(*s.timeout))
 	}
+	s.apart = shielded
 	s.follows = !shielded && s.up != nil && s.covered()
 	watch := !shielded && !s.covered()
 	if !s.deadline.IsZero() {
