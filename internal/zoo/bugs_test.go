@@ -53,7 +53,7 @@ var bugs = []bug{
 	{
 		"exit that does not wait for background tasks", "scope/leave.go",
 		"	s.awaitLocked(func() bool { return s.front == 0 && s.back == 0 && s.hooks == 0 && s.inner == nil })\n", "",
-		"scope", "TestSchedulesOfStrangers",
+		"scope", "TestSchedulesOfBackground",
 	},
 	{
 		"scope inside that wakes nobody at its end", "scope/scope.go",
@@ -67,7 +67,7 @@ var bugs = []bug{
 	},
 	{
 		"cancel of one task that wakes nobody", "scope/child.go",
-		"	c.strand.Poke(why)\n	for", "	for",
+		"	c.strand.Poke(e.why)\n	for", "	for",
 		"scope", "TestSchedulesOfCancel",
 	},
 	{
