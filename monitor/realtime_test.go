@@ -56,7 +56,7 @@ func TestRealTimeSaturation(t *testing.T) {
 	require.Greater(t, two, 1.5*idle)
 	require.Greater(t, eight, 1.5*two)
 	require.Greater(t, many, 2*eight)
-	require.Greater(t, flooded, 1.5*many)
+	require.Greater(t, flooded, 5*idle) // most of its backlog waits in the scope, not among the runnable goroutines
 }
 
 // flood has tasks of 150 µs come four times as fast as the processors can run them,
