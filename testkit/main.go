@@ -21,10 +21,13 @@ import (
 // benchmarks (-bench) nothing is watched, and Main looks for goroutines and
 // scopes only.
 //
-// With CORRAL_TRACED set, the tests run with an SDK for traces and metrics that
-// is the global one and samples everything, and Main fails the run if a trace is
+// With CORRAL_TRACED=1, the tests run with an SDK for traces and metrics that is
+// the global one and samples everything, and Main fails the run if a trace is
 // broken, in the sense of [Recorder]; it says in which test, if it can, and
 // prints the spans. What records with providers of its own is not concerned.
+// Tests have to pass as well with "never" and "ratio", where nothing or half of
+// it is sampled, and with "blocks", "fails" and "panics", which is what the
+// exporter does.
 //
 // What the tests of a package leave on purpose they have to end. A failed run
 // is not looked at: what a failed test leaves is no news.

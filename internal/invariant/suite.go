@@ -22,8 +22,9 @@ func Traced() bool { return os.Getenv("CORRAL_TRACED") != "" }
 type Runner interface{ Run() int }
 
 // Suite returns what runs the tests of m. With CORRAL_TRACED set, the SDK is
-// installed meanwhile, samples everything, and every trace is checked; if one is
-// broken, Suite says from which test, prints its spans, and the run fails.
+// installed meanwhile, in the way that it says (see provider); with 1 it samples
+// everything. Every trace is checked; if one is broken, Suite says from which
+// test, prints its spans, and the run fails.
 func Suite(m Runner) Runner {
 	if !Traced() {
 		return m
@@ -53,12 +54,17 @@ func (s *suite) Run() int {
 		defer global.mu.Unlock()
 		return global.planted[from] != ""
 	}
-	tracers, meters := c.Provider(), metric.NewMeterProvider(metric.WithReader(metric.NewManualReader()))
+	tracers, over, err := c.provider(os.Getenv("CORRAL_TRACED"))
+	if err != nil {
+		s.say(err.Error() + "\n")
+		return 2
+	}
 	otel.SetTracerProvider(tracers)
-	otel.SetMeterProvider(meters)
+	otel.SetMeterProvider(metric.NewMeterProvider(metric.WithReader(metric.NewManualReader())))
 	code := s.tests.Run()
 	otel.SetTracerProvider(tracenoop.NewTracerProvider())
 	otel.SetMeterProvider(metricnoop.NewMeterProvider())
+	over()
 	if broken := c.Broken(); len(broken) > 0 {
 		code = max(code, 1)
 		for i, t := range broken {
