@@ -229,6 +229,7 @@ func TestLockInTheTree(t *testing.T) {
 			_ = scope.Sleep(ctx, time.Second)
 			return l.Release(ctx)
 		}, scope.Name("first"))
+		synctest.Wait()
 		second := scope.Go(ctx, func(ctx context.Context) error {
 			require.NoError(t, l.Acquire(ctx))
 			return l.Release(ctx)

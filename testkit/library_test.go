@@ -38,6 +38,7 @@ var programs = map[string]program{
 	"checkpoint":  func(_ *testing.T, ctx context.Context) error { return scope.Checkpoint(ctx) },
 	"blocking":    blockingProgram,
 	"scope":       scopeProgram,
+	"full queue":  fullProgram,
 	"limit":       limitProgram,
 	"task":        taskProgram,
 	"future":      futureProgram,
@@ -403,6 +404,34 @@ func resourcesProgram(t *testing.T, ctx context.Context) error { //nolint:revive
 		return nil
 	})
 	require.Zero(t, l.Len(), "R78")
+	return err
+}
+
+// fullProgram waits for room.
+func fullProgram(t *testing.T, ctx context.Context) error { //nolint:revive // t comes first in tests
+	q := csync.NewQueue[int](1, csync.Name("q"))
+	put, got := 0, 0
+	err := scope.Run(ctx, func(ctx context.Context) error {
+		later(ctx, func(ctx context.Context) error {
+			if _, err := q.TryGet(ctx); err == nil {
+				got++
+			}
+			q.Close()
+			return nil
+		})
+		for i := range 2 {
+			err := q.Put(ctx, i)
+			if errors.Is(err, csync.ErrQueueClosed) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			put++
+		}
+		return nil
+	})
+	require.Equal(t, put, got+len(q.CloseNow()), "I3")
 	return err
 }
 

@@ -545,7 +545,7 @@ func TestLag(t *testing.T) {
 // Of a traced cancellation is told how many tasks it has reached: those that
 // have not ended, and those that have.
 func TestCancellationTellsHowManyItReached(t *testing.T) {
-	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider()))
+	inst, err := otelx.New(otelx.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.AlwaysSample()))))
 	require.NoError(t, err)
 	looked(t, time.Second, func(ctx context.Context) error {
 		scope.Go(ctx, func(ctx context.Context) error {
