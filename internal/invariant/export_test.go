@@ -12,3 +12,10 @@ func (c *Checker) Kept() int {
 	defer c.mu.Unlock()
 	return len(c.spans)
 }
+
+// Unplant takes back what Planted has said of a test, which may run again.
+func Unplant(name string) {
+	global.mu.Lock()
+	defer global.mu.Unlock()
+	delete(global.planted, name)
+}

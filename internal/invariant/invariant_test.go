@@ -249,6 +249,7 @@ func TestSuite(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, text, "a trace is broken, in TestSuite:\nspan \"forgotten\" was never ended\n\n    forgotten (0s never ended)")
 
+	defer invariant.Unplant(t.Name())
 	code, text = traced(func(ctx context.Context, p trace.TracerProvider) {
 		invariant.Planted(t, "a span that is never ended")
 		p.Tracer("by hand").Start(ctx, "forgotten")
