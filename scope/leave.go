@@ -70,7 +70,7 @@ func (s *Scope) joinLocked() {
 		}
 		s.awaitLocked(func() bool { return s.front == 0 && s.inner == nil })
 	}
-	if s.timed != nil || !s.ends.IsZero() {
+	if s.place.Timed {
 		now := time.Now()
 		s.mu.Unlock()
 		awaitDue(s.place.Ctx, s.timed) // a deadline that is reached counts, timer or not (R13)

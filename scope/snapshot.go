@@ -147,8 +147,8 @@ type registry struct {
 	spare  int // how many those are
 }
 
-// A tie leads to an open root scope, and is held by that alone. To make a weak
-// pointer takes longer than to open a scope, so a tie and its entry are used
+// A tie leads to an open root scope, and is held by that alone. A weak pointer is
+// dear to make, and every root would need one, so a tie and its entry are used
 // again; while they are spare, the entry holds the tie.
 type tie struct {
 	scope *Scope

@@ -89,10 +89,3 @@ func marked(look park.Look, kind, name string, mu *park.Mutex, line *park.Line) 
 	}
 	return m
 }
-
-// lenOf counts who is in a line.
-func lenOf(mu *park.Mutex, line *park.Line) int {
-	mu.Lock()
-	defer mu.Unlock()
-	return line.Len()
-}

@@ -272,4 +272,8 @@ func (m *measuredLimiter) LimiterLevel() (name string, usage, limit, pending int
 }
 
 // Waiters returns how many wait for a token now.
-func (l *CapacityLimiter) Waiters() int { return lenOf(&l.mu, &l.line) }
+func (l *CapacityLimiter) Waiters() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.line.Len()
+}

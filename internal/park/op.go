@@ -54,8 +54,9 @@ func (op *Op) enter(ctx context.Context) error {
 }
 
 // Quick is for what can be done at once in most cases: ok means that ctx is not
-// cancelled, has no deadline, and nothing is recorded of it, so that an operation that succeeds
-// without waiting need not begin. It also returns where ctx is.
+// cancelled, that no deadline of ours applies to it, and that nothing is recorded
+// of it, so that an operation that succeeds without waiting need not begin. It
+// also returns where ctx is.
 func Quick(ctx context.Context) (p *Place, ok bool) {
 	p = PlaceOf(ctx)
 	return p, p != nil && p.Ctx == ctx && p.Tracer == nil && !p.Timed && ctx.Err() == nil && fault.Load() == nil

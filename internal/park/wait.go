@@ -114,10 +114,7 @@ func Sleep(ctx context.Context, d time.Duration, what Awaited) error {
 	}
 	p.mustBeHome()
 	s, w := strandOf(p)
-	start := time.Now()
-	if s != nil {
-		s.mark(ctx, what, start)
-	}
+	start := markNow(ctx, s, what, false)
 	watched, governor := watch(ctx, p, s)
 	w.publish(governor)
 	parking(ctx, s)
