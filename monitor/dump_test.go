@@ -185,6 +185,7 @@ func TestDumpDeadlockOfLocks(t *testing.T) {
 				if err := first.Acquire(ctx); err != nil {
 					return err
 				}
+				defer func() { _ = first.Release(ctx) }() // or else whoever is cancelled second may hear of a broken lock
 				time.Sleep(time.Second)
 				return second.Acquire(ctx)
 			}
